@@ -62,9 +62,10 @@ class Lease(SQLModel, table=True):
 
 
 class ParkedDelivery(SQLModel, table=True):
-    """A delivery that waits in a parked lane: the newest waiting version of one record for one destination.
+    """A delivery that waits in a parked lane; of each record only the newest waiting version does.
 
-    `attempt` counts the attempts that failed. `in_flight`: an attempt may have left since (the intent).
+    `attempt` counts this version's attempts, `failures` the lane's failures in a row (its back-off).
+    `in_flight`: one more attempt may have left since (the intent).
     """
 
     __tablename__ = "parked_delivery"
@@ -78,12 +79,13 @@ class ParkedDelivery(SQLModel, table=True):
             Text(collation="C"), ForeignKey("destination.code", ondelete="CASCADE"), primary_key=True
         )
     )
-    record_uid: str = Field(sa_column=identifier(primary_key=True))
+    seq: int = Field(sa_column=Column(BigInteger, primary_key=True, autoincrement=False))
     shard: int
     lane: str = Field(sa_column=identifier())
-    seq: int = Field(sa_column=Column(BigInteger, nullable=False))
+    record_uid: str = Field(sa_column=identifier())
     version: int
     attempt: int = Field(sa_column=Column(Integer, nullable=False, server_default=text("0")))
+    failures: int = Field(sa_column=Column(Integer, nullable=False, server_default=text("0")))
     due_at: datetime = Field(sa_column=moment())
     in_flight: bool = Field(sa_column=Column(Boolean, nullable=False, server_default=text("false")))
     last_error: str | None = None
@@ -95,7 +97,8 @@ class Ledger(SQLModel, table=True):
 
     kind ATTEMPT: one request that left (or, with outcome UNKNOWN, may have left). kind SUPERSEDED: a
     waiting version that a newer one overtook. kind PAGE: feed rows of one `area` handed to a
-    poller (`from_seq` to `to_seq`, `items` of them). Hashes are SHA-256 of the bytes on the wire.
+    poller (`from_seq` to `to_seq`, `items` of them). The idempotency id of
+    a delivery is `record_uid.version.reader`. Hashes are SHA-256 of the bytes on the wire.
     """
 
     __tablename__ = "ledger"
@@ -114,7 +117,6 @@ class Ledger(SQLModel, table=True):
     record_uid: str | None = Field(default=None, sa_column=identifier(nullable=True))
     version: int | None = None
     op: str | None = Field(default=None, sa_column=identifier(nullable=True))
-    delivery_id: str | None = Field(default=None, sa_column=identifier(nullable=True))
     attempt: int | None = None
     outcome: str | None = Field(default=None, sa_column=identifier(nullable=True))
     status: int | None = None

@@ -122,7 +122,6 @@ CREATE TABLE ledger (
     record_uid TEXT COLLATE "C",
     version INTEGER,
     op TEXT COLLATE "C",
-    delivery_id TEXT COLLATE "C",
     attempt INTEGER,
     outcome TEXT COLLATE "C",
     status INTEGER,
@@ -241,17 +240,18 @@ CREATE TABLE lease (
 
 CREATE TABLE parked_delivery (
     destination TEXT COLLATE "C" NOT NULL,
-    record_uid TEXT COLLATE "C" NOT NULL,
+    seq BIGINT NOT NULL,
     shard INTEGER NOT NULL,
     lane TEXT COLLATE "C" NOT NULL,
-    seq BIGINT NOT NULL,
+    record_uid TEXT COLLATE "C" NOT NULL,
     version INTEGER NOT NULL,
     attempt INTEGER DEFAULT 0 NOT NULL,
+    failures INTEGER DEFAULT 0 NOT NULL,
     due_at TIMESTAMP WITH TIME ZONE NOT NULL,
     in_flight BOOLEAN DEFAULT false NOT NULL,
     last_error VARCHAR,
     parked_at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL,
-    PRIMARY KEY (destination, record_uid),
+    PRIMARY KEY (destination, seq),
     FOREIGN KEY(destination) REFERENCES destination (code) ON DELETE CASCADE
 ) WITH (fillfactor = 70);
 
