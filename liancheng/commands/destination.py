@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import base64
-import os
 import sys
 import tomllib
 from pathlib import Path
@@ -21,7 +20,7 @@ from services.publisher.destinations import sealing_context
 from services.publisher.wire.signing import SigningKey
 from services.publisher.wire.target import Target
 from services.runtime.sealing import SealingKeys
-from services.runtime.settings import ServiceSettings, settings_from
+from services.runtime.settings import ServiceSettings, named_secret, settings_from
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,8 +36,9 @@ class DestinationSettings(ServiceSettings):
 class DestinationEntry(BaseModel):
     """One `[[destinations]]` entry of the file.
 
-    A secret is `whsec_` and base64 of 24 to 64 bytes; `secret_env` names a variable of the environment that
-    holds it, so that the file need not. Several secrets, comma-separated, all sign: a rotation with overlap.
+    A secret is `whsec_` and base64 of 24 to 64 bytes; `secret_env` names the variable of the environment, or
+    in lower case the file in the secrets folder, that holds it. Several secrets, comma-separated, all sign: a
+    rotation with overlap.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -60,7 +60,7 @@ class DestinationEntry(BaseModel):
 
     def live_secrets(self) -> list[str]:
         """Raises ValueError without a usable secret."""
-        given = self.secret.get_secret_value() if self.secret else os.environ.get(self.secret_env or "", "")
+        given = self.secret.get_secret_value() if self.secret else named_secret(self.secret_env or "")
         secrets = [secret.strip() for secret in given.split(",") if secret.strip()]
         if not secrets:
             raise ValueError(f"destination {self.code} has no secret: set `secret`, or `secret_env`")

@@ -125,7 +125,10 @@ def _show_keys(rows: Sequence[asyncpg.Record], as_json: bool) -> None:
     if not rows:
         print("No key yet. Make one: liancheng key create --help")
         return
-    table = Table("key id", "名称", "state", "scopes", "areas", "regions", "created", "expires")
+    table = Table()
+    table.add_column("key id", no_wrap=True)
+    for heading in ("名称", "state", "scopes", "areas", "regions", "created", "expires"):
+        table.add_column(heading)
     for row in rows:
         grant = (" ".join(row[column]) for column in ("scopes", "areas", "regions"))
         expires = f"{row['expires_at']:%Y-%m-%d %H:%M}" if row["expires_at"] else "never"

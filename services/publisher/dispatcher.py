@@ -69,7 +69,7 @@ class Dispatcher:
         self._template = RequestTemplate(destination.target, destination.code, destination.keys)
         self._concurrency, self._schedule, self._uniform = concurrency, schedule, uniform
         self._metrics = metrics.of_destination(destination.code)
-        self._gone: Callable[[Dispatcher], None] | None = gone
+        self._gone: Callable[[Dispatcher], None] | None = gone  # None once called
         self._ready: deque[Delivery] = deque()
         self._held_back: list[Delivery] = []  # dispatched while their lease gave no leave to write
 
@@ -78,9 +78,9 @@ class Dispatcher:
         self.pump()
 
     def pump(self) -> None:
-        """Send while something is ready, a connection is free, and the process has room."""
+        """Send while something is ready, a connection is free, the process has room, and nobody said 410."""
         ready, sender = self._ready, self.sender
-        while ready and sender.free() > 0:
+        while ready and sender.free() > 0 and self._gone is not None:
             delivery = ready.popleft()
             reader = delivery.reader
             if not reader.may_write():

@@ -74,7 +74,7 @@ class PublisherSettings(ServiceSettings):
 
     wire: WireLimits = Field(
         default_factory=WireLimits,
-        description="limits of the wire as JSON; each is described in docs/operations.md",
+        description="limits of the wire",
     )
 
     @model_validator(mode="after")

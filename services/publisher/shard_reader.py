@@ -265,7 +265,10 @@ class ShardReader:
         """Let a new delivery leave, or wait with the others of its lane; whether it was charged a unit."""
         lane = delivery.lane
         keeps = _keeps(lane)
-        self._superseded(lane.join(delivery))
+        superseded = lane.join(delivery)
+        self._superseded(superseded)
+        if superseded is delivery:
+            return False
         if keeps:
             self._store(delivery)
             return False

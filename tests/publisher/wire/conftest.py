@@ -1,0 +1,33 @@
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import pytest
+import uvloop
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine
+
+T = TypeVar("T")
+DEADLINE_SECONDS = 20.0
+
+
+class Run:
+    """Runs one scenario on a fresh loop, within a deadline; what the loop had to complain about fails the test."""
+
+    def __init__(self, loop_factory: Callable[[], asyncio.AbstractEventLoop]) -> None:
+        self.loop_factory = loop_factory
+
+    def __call__(self, scenario: Coroutine[Any, Any, T]) -> T:
+        complaints: list[str] = []
+        with asyncio.Runner(loop_factory=self.loop_factory) as runner:
+            runner.get_loop().set_exception_handler(lambda _, context: complaints.append(repr(context)))
+            result = runner.run(asyncio.wait_for(scenario, DEADLINE_SECONDS))
+        assert not complaints, complaints
+        return result
+
+
+@pytest.fixture(scope="module", params=["asyncio", "uvloop"])
+def run(request: pytest.FixtureRequest) -> Run:
+    return Run(uvloop.new_event_loop if request.param == "uvloop" else asyncio.new_event_loop)

@@ -1,0 +1,388 @@
+"""The sender as the dispatcher sees it: places, fencing, reuse, draining, and what a request does not cost."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from tests.publisher.wire.hostile_receiver import OK, Peer, receiving, sending, until
+
+from services.publisher.wire.answer import Answer, Fault
+from services.publisher.wire.classify import Outcome, Verdict, classify
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.publisher.wire.conftest import Run
+
+
+async def answers_all(peer: Peer) -> None:
+    while True:
+        await peer.request()
+        peer.send(OK)
+
+
+async def echoes(peer: Peer) -> None:
+    while True:
+        body = await peer.request()
+        peer.send(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+
+
+async def silent(peer: Peer) -> None:
+    await peer.gone()
+
+
+def closed_port() -> int:
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        port: int = sock.getsockname()[1]
+        return port
+
+
+def test_connections_are_opened_when_needed_and_used_again(run: Run) -> None:
+    async def scenario() -> None:
+        async with receiving(answers_all) as receiver, sending(receiver.port, connections=4) as client:
+            assert client.sender.free() == 4
+            for number in range(50):
+                assert (await client.post(number)).status == 200
+            assert len(receiver.peers) == 1
+            for number in range(50, 54):
+                client.hand_in(number)
+            assert client.sender.free() == 0
+            with pytest.raises(RuntimeError):
+                client.hand_in("one too many")
+            await until(lambda: len(client.answers) == 54)
+            assert client.sender.free() == 4
+            assert len(receiver.peers) <= 4
+
+    run(scenario())
+
+
+def test_every_request_gets_its_own_answer(run: Run) -> None:
+    """Many at once, each handed in from the answer of another, the answers cut at odd places."""
+
+    async def script(peer: Peer) -> None:
+        while True:
+            body = await peer.request()
+            answer = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n%x\r\n%b\r\n0\r\n\r\n" % (
+                len(body),
+                body,
+            )
+            await peer.drip(answer, 1 + (peer.requests * 7) % 60)
+
+    async def scenario() -> None:
+        async with receiving(script) as receiver, sending(receiver.port, connections=8) as client:
+            left = iter(range(8, 400))
+
+            def relay(_: object) -> None:
+                following = next(left, None)
+                if following is not None:
+                    client.hand_in(following, b"body of %d" % following)
+
+            client.after = relay
+            for number in range(8):
+                client.hand_in(number, b"body of %d" % number)
+            await until(lambda: len(client.answers) == 400)
+            assert len(receiver.peers) == 8
+        for number, answer in client.answers.items():
+            assert (answer.status, answer.body) == (200, b"body of %d" % number)
+
+    run(scenario())
+
+
+def test_a_refused_connect_ends_one_request_each(run: Run) -> None:
+    async def scenario() -> None:
+        async with sending(closed_port(), connections=4) as client:
+            for number in range(4):
+                client.hand_in(number)
+            await until(lambda: len(client.answers) == 4)
+            for answer in client.answers.values():
+                assert answer[:5] == (None, Fault.CONNECT_REFUSED, False, None, None)
+                assert classify(answer) == Verdict(Outcome.RETRYABLE, "CONNECT_REFUSED")
+            assert client.sender.free() == 4
+
+    run(scenario())
+
+
+def test_a_receiver_that_hangs_up_at_once_is_no_hang(run: Run) -> None:
+    async def hangs_up(peer: Peer) -> None:
+        peer.reset()
+
+    async def scenario() -> Answer:
+        async with receiving(hangs_up) as receiver, sending(receiver.port) as client:
+            answer = await client.post()
+            assert answer.written or not receiver.received
+            return answer
+
+    assert run(scenario()).error in {Fault.CONNECTION_RESET, Fault.CONNECT_FAILED}
+
+
+def test_a_fenced_request_is_not_written(run: Run) -> None:
+    """On a new connection and on a free one; and the place is free again for what may be written."""
+
+    async def scenario() -> None:
+        async with receiving(answers_all) as receiver, sending(receiver.port) as client:
+            for token in ("while it waits for a connection", "on a free connection"):
+                client.hand_in(token, may_write=lambda: False)
+                assert token not in client.answers  # never from inside `send`
+                answer = await client.answer(token)
+                assert answer[:5] == (None, Fault.FENCED, False, None, None)
+            assert receiver.received == b""
+            assert (await client.post("allowed")).status == 200
+            assert [peer.requests for peer in receiver.peers] == [1]
+
+    run(scenario())
+
+
+def test_may_write_is_asked_right_before_the_write(run: Run) -> None:
+    """Not when the request is handed in: the lease may end while the connection is made."""
+
+    async def scenario() -> None:
+        lease = iter([True, False])
+        async with receiving(answers_all) as receiver, sending(receiver.port) as client:
+            client.hand_in("first", may_write=lambda: next(lease))
+            assert next(lease)  # the first True is still there: nobody asked in `send`
+            assert (await client.answer("first")).error == Fault.FENCED
+            assert receiver.received == b""
+
+    run(scenario())
+
+
+def test_a_freed_connection_serves_what_waits_for_a_new_one(run: Run) -> None:
+    """The second connection is never accepted into service; the first one takes both requests."""
+
+    async def scenario() -> None:
+        async with receiving(answers_all) as receiver, sending(receiver.port, connections=2) as client:
+            await client.post("opens the first")
+            client.hand_in("a")
+            client.hand_in("b")
+            await until(lambda: {"a", "b"} <= client.answers.keys())
+            assert client.answers["a"].status == client.answers["b"].status == 200
+            assert len(receiver.peers) <= 2
+
+    run(scenario())
+
+
+def test_a_connection_that_the_receiver_closed_while_idle_is_not_used(run: Run) -> None:
+    async def scenario() -> None:
+        async def closes(peer: Peer) -> None:
+            await peer.request()
+            peer.send(OK)
+
+        async with receiving(closes) as receiver, sending(receiver.port) as client:
+            for number in range(5):
+                assert (await client.post(number)).status == 200
+                await until(lambda: not client.sender._connections)
+            assert len(receiver.peers) == 5
+
+    run(scenario())
+
+
+def test_a_hang_up_that_the_loop_has_not_read_is_found_by_the_probe(run: Run) -> None:
+    """The receiver's FIN is in the socket, the loop has had no turn to see it, and the next request is due."""
+
+    async def scenario() -> None:
+        listener = socket.create_server(("127.0.0.1", 0))
+        port = listener.getsockname()[1]
+        loop = asyncio.get_running_loop()
+        async with sending(port, idle_probe_seconds=0) as client:
+            client.hand_in("first")
+            accepted, _ = await loop.run_in_executor(None, listener.accept)
+            await loop.run_in_executor(None, accepted.recv, 65536)
+            accepted.sendall(OK)
+            await client.answer("first")
+            accepted.close()  # loopback delivers the FIN before this returns
+            client.hand_in("second")
+            again, _ = await loop.run_in_executor(None, listener.accept)
+            await loop.run_in_executor(None, again.recv, 65536)
+            again.sendall(OK)
+            assert (await client.answer("second")).status == 200
+            again.close()
+        listener.close()
+
+    run(scenario())
+
+
+def test_the_race_with_a_closing_receiver_is_unknown_and_costs_no_second_request(run: Run) -> None:
+    """The receiver closes after every answer and does not say so. Once it cost a request its certainty; after
+    that every request gets a connection of its own."""
+
+    async def scenario() -> None:
+        async def closes_on_the_second(peer: Peer) -> None:
+            await peer.request()
+            peer.send(OK)
+            await peer.read()
+
+        async with receiving(closes_on_the_second) as receiver, sending(receiver.port) as client:
+            assert (await client.post("first")).status == 200
+            raced = await client.post("raced")
+            assert (raced.status, raced.written) == (None, True)
+            assert raced.error in {Fault.CLOSED_BEFORE_ANSWER, Fault.CONNECTION_RESET}
+            assert classify(raced).outcome is Outcome.UNKNOWN
+            for number in range(10):
+                assert (await client.post(number)).status == 200
+            assert len(receiver.peers) == 11
+
+    run(scenario())
+
+
+def test_unasked_bytes_end_the_connection_and_the_trust(run: Run) -> None:
+    async def scenario() -> None:
+        late = b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nlate"
+
+        async def sends_twice(peer: Peer) -> None:
+            await peer.request()
+            peer.send(OK)
+            if peer.number == 0:
+                await told.wait()
+                peer.send(late)
+            await peer.gone()
+
+        told = asyncio.Event()
+        async with receiving(sends_twice) as receiver, sending(receiver.port) as client:
+            await client.post("first")
+            told.set()
+            await until(lambda: not client.sender._connections)
+            for number in range(5):
+                assert (await client.post(number)).body == b"ok"
+            assert len(receiver.peers) == 6
+
+    run(scenario())
+
+
+def test_a_banner_before_the_request_is_not_an_answer(run: Run) -> None:
+    async def scenario() -> None:
+        async def speaks_first(peer: Peer) -> None:
+            peer.send(OK)
+            await peer.request()
+            peer.send(b"HTTP/1.1 500 No\r\nContent-Length: 0\r\n\r\n")
+            await peer.gone()
+
+        async with receiving(speaks_first) as receiver, sending(receiver.port, connections=2) as client:
+            client.hand_in("opens", may_write=lambda: False)
+            await client.answer("opens")
+            await until(lambda: len(receiver.peers) == 1 and not client.sender._connections)
+
+    run(scenario())
+
+
+def test_close_waits_for_what_is_in_flight(run: Run) -> None:
+    async def scenario() -> None:
+        closing = asyncio.Event()
+
+        async def answers_late(peer: Peer) -> None:
+            while True:
+                await peer.request()
+                await closing.wait()
+                peer.send(OK)
+
+        async with receiving(answers_late) as receiver, sending(receiver.port, connections=2) as client:
+            client.hand_in("written")
+            await until(lambda: receiver.received != b"")
+            client.hand_in("waits for its connection")
+            task = asyncio.create_task(client.sender.close(grace_seconds=10))
+            await asyncio.sleep(0)
+            assert client.sender.free() == 0
+            with pytest.raises(RuntimeError):
+                client.hand_in("too late")
+            closing.set()
+            await task
+            assert [answer.status for answer in client.answers.values()] == [200, 200]
+            assert not client.sender._connections
+
+    run(scenario())
+
+
+def test_close_ends_what_outlasts_the_grace(run: Run) -> None:
+    async def scenario() -> None:
+        async with receiving(silent) as receiver, sending(receiver.port, connections=2) as client:
+            client.hand_in("written")
+            await until(lambda: receiver.received != b"")
+            client.hand_in("not yet written")
+            await client.sender.close(grace_seconds=0)
+            assert client.answers["written"][:3] == (None, Fault.SENDER_CLOSED, True)
+            assert client.answers["not yet written"][:3] == (None, Fault.SENDER_CLOSED, False)
+            await client.sender.close(grace_seconds=0)
+
+    run(scenario())
+
+
+def test_a_callback_that_raises_stops_no_time_out(run: Run) -> None:
+    """The loop hears of it; the other requests end all the same."""
+
+    async def scenario() -> None:
+        complaints: list[dict[str, Any]] = []
+        loop = asyncio.get_running_loop()
+        loop.set_exception_handler(lambda _, context: complaints.append(context))
+        limits = {"first_byte_seconds": 0.1, "whole_seconds": 0.1}
+        async with receiving(silent) as receiver, sending(receiver.port, connections=3, **limits) as client:
+
+            def raises(token: object) -> None:
+                raise LookupError(token)
+
+            client.after = raises
+            for number in range(3):
+                client.hand_in(number)
+            await until(lambda: len(client.answers) == 3)
+        assert [type(context["exception"]) for context in complaints] == [LookupError] * 3
+
+    run(scenario())
+
+
+def test_a_request_costs_no_task_no_future_and_no_timer() -> None:
+    class CountingLoop(asyncio.SelectorEventLoop):
+        made = 0
+
+        def create_task(self, *args: Any, **kwargs: Any) -> Any:
+            self.made += 1
+            return super().create_task(*args, **kwargs)
+
+        def create_future(self) -> Any:
+            self.made += 1
+            return super().create_future()
+
+        def call_at(self, *args: Any, **kwargs: Any) -> Any:
+            self.made += 1
+            return super().call_at(*args, **kwargs)
+
+    class Echo(asyncio.Protocol):
+        """Unlike a stream reader, it makes no futures either."""
+
+        def connection_made(self, transport: asyncio.BaseTransport) -> None:
+            assert isinstance(transport, asyncio.Transport)
+            self.transport = transport
+
+        def data_received(self, data: bytes) -> None:
+            self.transport.write(OK)
+
+    async def scenario() -> int:
+        loop = asyncio.get_running_loop()
+        assert isinstance(loop, CountingLoop)
+        server = await loop.create_server(Echo, "127.0.0.1", 0)
+        async with sending(server.sockets[0].getsockname()[1], sweep_seconds=60) as client:
+            await client.post("opens")
+            done = asyncio.Event()
+            numbers: Iterator[int] = iter(range(1000))
+
+            def relay(_: object) -> None:
+                number = next(numbers, None)
+                if number is None:
+                    done.set()
+                else:
+                    client.hand_in(number)
+
+            client.after = relay
+            waiter = asyncio.create_task(done.wait())
+            await asyncio.sleep(0)
+            before = loop.made
+            client.hand_in("first")
+            await waiter
+            made = loop.made - before
+            assert [answer.status for answer in client.answers.values()] == [200] * 1002
+        server.close()
+        return made
+
+    with asyncio.Runner(loop_factory=CountingLoop) as runner:
+        assert runner.run(asyncio.wait_for(scenario(), 20)) <= 1

@@ -1,0 +1,207 @@
+"""Time-outs, all of them enforced by one sweep: no receiver holds a request longer than its settings say."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+from tests.publisher.wire.hostile_receiver import OK, Peer, receiving, sending
+
+from services.publisher.wire.answer import Answer, Fault
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from tests.publisher.wire.conftest import Run
+
+SLACK_SECONDS = 2.0  # a shared machine, not the sender
+
+
+async def silence(peer: Peer) -> None:
+    await peer.gone()
+
+
+async def silence_after_the_request(peer: Peer) -> None:
+    await peer.request()
+    await peer.gone()
+
+
+async def stops_in_the_head(peer: Peer) -> None:
+    await peer.request()
+    peer.send(b"HTTP/1.1 200 OK\r\nContent-")
+    await peer.gone()
+
+
+async def stops_in_the_body(peer: Peer) -> None:
+    await peer.request()
+    peer.send(b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nok")
+    await peer.gone()
+
+
+async def never_closes(peer: Peer) -> None:
+    await peer.request()
+    peer.send(b"HTTP/1.1 200 OK\r\n\r\nno length, no end")
+    await peer.gone()
+
+
+async def only_interim(peer: Peer) -> None:
+    await peer.request()
+    peer.send(b"HTTP/1.1 102 Processing\r\n\r\n")
+    await peer.gone()
+
+
+async def trickles(peer: Peer) -> None:
+    """A byte whenever the loop turns: never silent, never done."""
+    await peer.request()
+    peer.send(b"HTTP/1.1 200 OK\r\nContent-Length: 60000\r\n\r\n")
+    while not peer.at_end():
+        peer.send(b"x")
+        await asyncio.sleep(0.01)
+
+
+@pytest.mark.parametrize(
+    ("script", "fault", "status", "seconds"),
+    [
+        (silence, Fault.RESPONSE_TIMEOUT, None, 0.2),
+        (silence_after_the_request, Fault.RESPONSE_TIMEOUT, None, 0.2),
+        (stops_in_the_head, Fault.ANSWER_TIMEOUT, None, 0.4),
+        (stops_in_the_body, Fault.ANSWER_TIMEOUT, 200, 0.4),
+        (never_closes, Fault.ANSWER_TIMEOUT, 200, 0.4),
+        (only_interim, Fault.ANSWER_TIMEOUT, None, 0.4),
+        (trickles, Fault.ANSWER_TIMEOUT, 200, 0.4),
+    ],
+)
+def test_a_request_ends_in_time(
+    run: Run, script: Callable[[Peer], Awaitable[None]], fault: Fault, status: int | None, seconds: float
+) -> None:
+    async def scenario() -> tuple[Answer, float]:
+        limits = {"first_byte_seconds": 0.2, "whole_seconds": 0.4}
+        async with receiving(script) as receiver, sending(receiver.port, **limits) as client:
+            started = time.monotonic()
+            answer = await client.post()
+            return answer, time.monotonic() - started
+
+    answer, took = run(scenario())
+    assert (answer.error, answer.status, answer.written) == (fault, status, True)
+    assert seconds <= took < seconds + SLACK_SECONDS
+
+
+def test_the_whole_limit_holds_although_nothing_came_when_it_is_the_first_byte_limit(run: Run) -> None:
+    async def scenario() -> Answer:
+        limits = {"first_byte_seconds": 0.2, "whole_seconds": 0.2}
+        async with receiving(silence) as receiver, sending(receiver.port, **limits) as client:
+            return await client.post()
+
+    assert run(scenario()).error == Fault.RESPONSE_TIMEOUT
+
+
+def test_a_receiver_that_does_not_read_the_request_is_given_up(run: Run) -> None:
+    async def deaf(peer: Peer) -> None:
+        await asyncio.Event().wait()
+
+    async def scenario() -> Answer:
+        limits = {"first_byte_seconds": 0.2, "whole_seconds": 0.4}
+        async with receiving(deaf) as receiver, sending(receiver.port, **limits) as client:
+            return await client.post(body=b"x" * 50_000_000)
+
+    answer = run(scenario())
+    assert (answer.error, answer.written) == (Fault.RESPONSE_TIMEOUT, True)
+
+
+def test_an_answer_that_came_while_the_loop_was_held_up_is_taken(run: Run) -> None:
+    """As after SIGSTOP: all time-outs have passed, and the answer lies unread in the socket."""
+
+    async def scenario() -> Answer:
+        async def script(peer: Peer) -> None:
+            await peer.request()
+            peer.send(OK)
+            time.sleep(0.5)  # noqa: ASYNC251  holds the loop up between the answer's write and its read
+            await peer.gone()
+
+        limits = {"first_byte_seconds": 0.2, "whole_seconds": 0.4}
+        async with receiving(script) as receiver, sending(receiver.port, **limits) as client:
+            return await client.post()
+
+    assert run(scenario()).status == 200
+
+
+def test_an_idle_connection_is_closed(run: Run) -> None:
+    async def scenario() -> None:
+        gone = asyncio.Event()
+
+        async def script(peer: Peer) -> None:
+            await peer.request()
+            peer.send(OK)
+            await peer.gone()
+            gone.set()
+
+        async with receiving(script) as receiver, sending(receiver.port, idle_seconds=0.1) as client:
+            await client.post()
+            await gone.wait()
+
+    run(scenario())
+
+
+@pytest.mark.parametrize("hint", [b"timeout=1", b"max=100, Timeout=1"])
+def test_the_receivers_own_keep_alive_time_is_undercut(run: Run, hint: bytes) -> None:
+    async def scenario() -> None:
+        gone = asyncio.Event()
+
+        async def script(peer: Peer) -> None:
+            await peer.request()
+            peer.send(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nKeep-Alive: %b\r\n\r\n" % hint)
+            await peer.gone()
+            gone.set()
+
+        async with receiving(script) as receiver, sending(receiver.port, idle_seconds=3600) as client:
+            await client.post()
+            await gone.wait()
+
+    run(scenario())
+
+
+def test_a_connection_does_not_grow_old(run: Run) -> None:
+    async def scenario() -> int:
+        async def script(peer: Peer) -> None:
+            while True:
+                await peer.request()
+                peer.send(OK)
+
+        async with receiving(script) as receiver, sending(receiver.port, max_age_seconds=0.1) as client:
+            started, posted = time.monotonic(), 0
+            while time.monotonic() - started < 0.35:
+                assert (await client.post(posted)).status == 200
+                posted += 1
+            return len(receiver.peers)
+
+    assert run(scenario()) >= 3
+
+
+def test_a_connect_into_the_void_times_out(run: Run) -> None:
+    """A listener whose queue is full drops further SYNs, as a firewall does."""
+
+    async def scenario() -> tuple[Answer, float]:
+        import socket
+
+        with socket.socket() as listener:
+            listener.bind(("127.0.0.1", 0))
+            listener.listen(0)
+            port = listener.getsockname()[1]
+            fillers = [socket.socket() for _ in range(8)]
+            for filler in fillers:
+                filler.setblocking(False)
+                filler.connect_ex(("127.0.0.1", port))
+            try:
+                async with sending(port, connect_seconds=0.3) as client:
+                    started = time.monotonic()
+                    answer = await client.post()
+                    return answer, time.monotonic() - started
+            finally:
+                for filler in fillers:
+                    filler.close()
+
+    answer, took = run(scenario())
+    assert (answer.error, answer.written) == (Fault.CONNECT_TIMEOUT, False)
+    assert took < 0.3 + SLACK_SECONDS
