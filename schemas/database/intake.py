@@ -17,7 +17,8 @@ class PartitionCursor(SQLModel, table=True):
 
     The only offset that counts: it commits with the work. `epoch` is raised at every assignment, and a
     batch commits only if epoch and offset are as it found them, so a consumer that lost the partition
-    without noticing can write nothing. `topic_id` tells a re-created topic of the same name.
+    without noticing can write nothing. `topic_id` tells a re-created topic of the same name. `error`: Kafka
+    no longer has what comes next; the partition is not read until a person consents to go on.
     """
 
     __tablename__ = "partition_cursor"
@@ -27,6 +28,7 @@ class PartitionCursor(SQLModel, table=True):
     topic_id: str | None = Field(default=None, sa_column=identifier(nullable=True))
     epoch: int = Field(sa_column=Column(BigInteger, nullable=False, server_default=text("0")))
     next_offset: int = Field(sa_column=Column(BigInteger, nullable=False, server_default=text("0")))
+    error: str | None = Field(default=None, sa_column=identifier(nullable=True))
     updated_at: datetime = Field(sa_column=moment(now=True))
 
 

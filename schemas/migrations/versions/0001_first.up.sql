@@ -149,6 +149,7 @@ CREATE TABLE partition_cursor (
     topic_id TEXT COLLATE "C",
     epoch BIGINT DEFAULT 0 NOT NULL,
     next_offset BIGINT DEFAULT 0 NOT NULL,
+    error TEXT COLLATE "C",
     updated_at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL,
     PRIMARY KEY (topic, kafka_partition)
 );
@@ -310,7 +311,9 @@ begin
     for plan in select * from partition_plan order by parent for update loop
         while plan.made_to <= coalesce(partition_head(plan.parent), 0) + plan.width * ahead loop
             child := format('%s_p%s', plan.parent, lpad((plan.made_to / plan.width)::text, 6, '0'));
-            execute format('create table %I (like %I including defaults including constraints)',
+            -- Bodies of 2 to 4 kB stay in the row as they are: compressing them would take more than writing them.
+            execute format('create table %I (like %I including defaults including constraints)'
+                           ' with (toast_tuple_target = 8160)',
                            child, plan.parent);
             execute format('alter table %I attach partition %I for values from (%s) to (%s)',
                            plan.parent, child, plan.made_to, plan.made_to + plan.width);
