@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import asyncpg
 
+from services.broker.rebuild import Difference, compare
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -106,6 +108,7 @@ class World:
         """All invariants; answers the repeats by receiver."""
         self.check_conservation()
         self.check_records()
+        self.check_projection()
         return Counter({receiver: self.check_receiver(receiver) for receiver in RECEIVERS})
 
     def check_conservation(self) -> None:
@@ -129,6 +132,20 @@ class World:
             assert history == list(range(1, version + 1)), f"{case}: versions {history}"
         numbers = self.query("select count(*), min(seq), max(seq) from feed")[0]
         assert tuple(numbers) == (numbers[2], 1, numbers[2]), "the feed has a gap"
+
+    def check_projection(self) -> None:
+        """The table of current records is what the feed makes of them."""
+
+        async def run() -> tuple[int, list[Difference]]:
+            connection = await asyncpg.connect(self.stack.dsn("migrator"))
+            try:
+                return await compare(connection)
+            finally:
+                await connection.close()
+
+        records, differences = asyncio.run(run())
+        assert records == len(self.told.ends)
+        assert differences == []
 
     def check_receiver(self, receiver: str) -> int:
         newest: Counter[str] = Counter()
