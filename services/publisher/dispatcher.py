@@ -146,7 +146,7 @@ class Dispatcher:
                 gone, self._gone = self._gone, None
                 gone(self)
         if delivery.reader.lost:
-            self._metrics.refused_late.inc()
+            self._metrics.late_results += 1
             return
         self._metrics.answered(outcome, answer)
         delivery.reader.answered(

@@ -1,69 +1,104 @@
-"""What the publisher counts, by destination."""
+"""What the publisher counts, by destination.
+
+The hot path adds to plain integers; Prometheus objects are made when somebody asks. (The client library's
+counters and histogram cost 6 µs a delivery, a tenth of all of it.)
+"""
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from typing import TYPE_CHECKING
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import CollectorRegistry
+from prometheus_client.metrics_core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    Metric,
+)
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from services.publisher.wire.answer import Answer
 
 # A receiver on the same network answers in milliseconds; 30 s is the wire's own limit.
-_SECONDS = (0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
-
-
-class PublisherMetrics:
-    def __init__(self) -> None:
-        self.registry = CollectorRegistry()
-        self._attempts = Counter(
-            "liancheng_attempts_total",
-            "Requests that ended, by outcome",
-            ["destination", "outcome"],
-            registry=self.registry,
-        )
-        self._seconds = Histogram(
-            "liancheng_attempt_seconds",
-            "Seconds from the write of a request to the end of its answer",
-            ["destination"],
-            buckets=_SECONDS,
-            registry=self.registry,
-        )
-        self._refused = Counter(
-            "liancheng_late_results_total",
-            "Answers that came after the lease was lost and were refused by the fence",
-            ["destination"],
-            registry=self.registry,
-        )
-        self.leases = Gauge("liancheng_leases", "Leases held", ["destination"], registry=self.registry)
-        self.lanes = Gauge(
-            "liancheng_lanes", "Lanes under way or parked", ["destination"], registry=self.registry
-        )
-        self.lag = Gauge(
-            "liancheng_feed_lag_rows",
-            "Feed rows behind the newest one known, of the slowest shard held",
-            ["destination"],
-            registry=self.registry,
-        )
-        self.settle_retries = Counter(
-            "liancheng_settle_retries_total", "Settle transactions tried again", registry=self.registry
-        )
-
-    def of_destination(self, code: str) -> DestinationMetrics:
-        return DestinationMetrics(self._attempts, self._seconds, self._refused, code)
+SECONDS = (0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+OUTCOMES = ("ACCEPTED", "RETRYABLE", "UNKNOWN", "REJECTED")
 
 
 class DestinationMetrics:
-    """The same, bound to one destination: looking up labels costs more than counting."""
+    """The counts of one destination since the process started."""
 
-    def __init__(self, attempts: Counter, seconds: Histogram, refused: Counter, code: str) -> None:
-        self._attempts = {
-            outcome: attempts.labels(code, outcome)
-            for outcome in ("ACCEPTED", "RETRYABLE", "UNKNOWN", "REJECTED")
-        }
-        self._seconds = seconds.labels(code)
-        self.refused_late = refused.labels(code)
+    __slots__ = ("attempts", "buckets", "lanes", "late_results", "leases", "seconds", "unread_rows")
+
+    def __init__(self) -> None:
+        self.attempts = dict.fromkeys(OUTCOMES, 0)
+        self.buckets = [0] * (len(SECONDS) + 1)
+        self.seconds = 0.0
+        self.late_results = 0
+        self.leases = 0
+        self.lanes = 0
+        self.unread_rows = 0
 
     def answered(self, outcome: str, answer: Answer) -> None:
-        self._attempts[outcome].inc()
-        self._seconds.observe(answer.answered_at - answer.sent_at)
+        self.attempts[outcome] += 1
+        seconds = answer.answered_at - answer.sent_at
+        self.seconds += seconds
+        self.buckets[bisect_left(SECONDS, seconds)] += 1
+
+
+class PublisherMetrics:
+    """All destinations that this process ever pushed to; `registry` is what /metrics shows."""
+
+    def __init__(self) -> None:
+        self.settle_retries = 0
+        self.destinations: dict[str, DestinationMetrics] = {}
+        self.registry = CollectorRegistry()
+        self.registry.register(self)
+
+    def of_destination(self, code: str) -> DestinationMetrics:
+        return self.destinations.setdefault(code, DestinationMetrics())
+
+    def collect(self) -> Iterator[Metric]:
+        attempts = CounterMetricFamily(
+            "liancheng_attempts", "Requests that ended, by outcome", labels=["destination", "outcome"]
+        )
+        seconds = HistogramMetricFamily(
+            "liancheng_attempt_seconds",
+            "Seconds from the write of a request to the end of its answer",
+            labels=["destination"],
+        )
+        late = CounterMetricFamily(
+            "liancheng_late_results",
+            "Answers that came after the lease was lost and were refused by the fence",
+            labels=["destination"],
+        )
+        leases = GaugeMetricFamily("liancheng_leases", "Leases held", labels=["destination"])
+        lanes = GaugeMetricFamily("liancheng_lanes", "Lanes under way or parked", labels=["destination"])
+        lag = GaugeMetricFamily(
+            "liancheng_feed_lag_rows",
+            "Feed rows behind the newest one known, of the slowest shard held",
+            labels=["destination"],
+        )
+        for code, counted in self.destinations.items():
+            for outcome, count in counted.attempts.items():
+                attempts.add_metric([code, outcome], count)
+            seconds.add_metric([code], _cumulative(counted.buckets), counted.seconds)
+            late.add_metric([code], counted.late_results)
+            leases.add_metric([code], counted.leases)
+            lanes.add_metric([code], counted.lanes)
+            lag.add_metric([code], counted.unread_rows)
+        yield from (attempts, seconds, late, leases, lanes, lag)
+        yield CounterMetricFamily(
+            "liancheng_settle_retries", "Settle transactions tried again", value=self.settle_retries
+        )
+
+
+def _cumulative(buckets: list[int]) -> list[tuple[str, float]]:
+    total = 0.0
+    shown = []
+    for bound, count in zip((*map(str, SECONDS), "+Inf"), buckets, strict=True):
+        total += count
+        shown.append((bound, total))
+    return shown

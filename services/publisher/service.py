@@ -84,7 +84,7 @@ class Publisher:
             settings.lease_margin_seconds,
             self._released,
             self._lost,
-            self.metrics.settle_retries.inc,
+            self._settle_failed,
         )
         self._leases = Leases(self._pool, self.name, settings.lease_seconds)
         log.info("publisher_started", publisher=self.name)
@@ -264,12 +264,14 @@ class Publisher:
         except TimeoutError:
             log.warning("stopped_without_database", leases=len(self.admissions))
 
+    def _settle_failed(self) -> None:
+        self.metrics.settle_retries += 1
+
     def _show(self) -> None:
         newest = self.pages.newest
         for code in self.dispatchers:
             mine = [a.reader for key, a in self.admissions.items() if key[0] == code]
-            self.metrics.leases.labels(code).set(len(mine))
-            self.metrics.lanes.labels(code).set(sum(len(reader.lanes) for reader in mine))
-            self.metrics.lag.labels(code).set(
-                max((max(0, newest - reader.durable_position) for reader in mine), default=0)
-            )
+            shown = self.metrics.of_destination(code)
+            shown.leases = len(mine)
+            shown.lanes = sum(len(reader.lanes) for reader in mine)
+            shown.unread_rows = max((max(0, newest - r.durable_position) for r in mine), default=0)

@@ -137,17 +137,12 @@ class Settler:
             reader.durable(part.pending)
 
     async def _commit(self, parts: list[_Part], xid: list[str]) -> set[tuple[str, int]]:
+        if not any(part.pending.writes for part in parts):
+            # Leases alone are one statement, and so a transaction by themselves.
+            rows = await self._move_leases(self._pool, parts)
+            return {(row[0], row[1]) for row in rows}
         async with self._pool.acquire() as connection, connection.transaction():
-            rows = await connection.fetch(
-                _LEASES,
-                [part.reader.destination for part in parts],
-                [part.reader.shard for part in parts],
-                [part.reader.token for part in parts],
-                [part.position for part in parts],
-                [part.intent_to for part in parts],
-                self._owner,
-                self._lease_seconds,
-            )
+            rows = await self._move_leases(connection, parts)
             kept = {(row[0], row[1]) for row in rows}
             parts = [part for part in parts if (part.reader.destination, part.reader.shard) in kept]
             entries: list[Entry] = [entry for part in parts for entry in part.pending.entries]
@@ -158,6 +153,21 @@ class Settler:
                 # From here on the outcome of COMMIT may be lost with the connection: ask for it by this id.
                 xid.append(rows[0][2])
         return kept
+
+    async def _move_leases(
+        self, connection: asyncpg.Connection | asyncpg.Pool, parts: list[_Part]
+    ) -> list[asyncpg.Record]:
+        rows: list[asyncpg.Record] = await connection.fetch(
+            _LEASES,
+            [part.reader.destination for part in parts],
+            [part.reader.shard for part in parts],
+            [part.reader.token for part in parts],
+            [part.position for part in parts],
+            [part.intent_to for part in parts],
+            self._owner,
+            self._lease_seconds,
+        )
+        return rows
 
     async def _write_parked(self, connection: asyncpg.Connection, parts: list[_Part]) -> None:
         removed = [(p.reader.destination, seq) for p in parts for seq in p.pending.removed]

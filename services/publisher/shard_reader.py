@@ -45,8 +45,10 @@ class Pending:
     retries: list[int] = field(default_factory=list)  # parked ones among them
     released: int = 0  # units of the destination's budget that come free
 
-    def __bool__(self) -> bool:
-        return bool(self.entries or self.stored or self.removed or self.staged or self.released)
+    @property
+    def writes(self) -> bool:
+        """Whether more is to be written than the lease itself."""
+        return bool(self.entries or self.stored or self.removed or self.retries)
 
 
 class Surroundings(Protocol):

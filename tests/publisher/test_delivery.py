@@ -38,11 +38,9 @@ async def test_who_may_hold_a_record_is_told_although_the_subscription_no_longer
     await stand.settled()
     await stand.register(("R1", "RETRACT"), areas=())
     await stand.settled()
-    assert [(a["record_uid"][-2:], a["op"]) for a in stand.simulator.arrivals("LAND")] == [
-        ("R1", "UPSERT"),
-        ("R2", "UPSERT"),
-        ("R1", "RETRACT"),
-    ]
+    told = [(a["record_uid"][-2:], a["op"]) for a in stand.simulator.arrivals("LAND")]
+    assert set(told[:2]) == {("R1", "UPSERT"), ("R2", "UPSERT")}
+    assert told[2:] == [("R1", "RETRACT")]
     assert stand.simulator.arrivals("BANK") == []
 
 

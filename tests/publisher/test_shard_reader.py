@@ -65,7 +65,8 @@ class World(RuleBasedStateMachine):
         self.database = Database()
         self.versions: Counter[str] = Counter()
         self.arrived: list[FeedRow] = []
-        self.flying: list[Delivery] = []
+        self.ready: list[Delivery] = []  # dispatched, waiting for a connection
+        self.flying: list[Delivery] = []  # written
         self.requests: Counter[int] = Counter()
         self.committing: tuple[int, int, Pending] | None = None
         self.token = 0
@@ -75,10 +76,9 @@ class World(RuleBasedStateMachine):
 
     def dispatch(self, delivery: Delivery) -> None:
         assert delivery.intended
-        assert all(other.lane is not delivery.lane for other in self.flying), "two in flight in one lane"
-        self.flying.append(delivery)
-        self.requests[delivery.row.seq] += 1
-        self.arrived.append(delivery.row)
+        under_way = (*self.ready, *self.flying)
+        assert all(other.lane is not delivery.lane for other in under_way), "two in flight in one lane"
+        self.ready.append(delivery)
 
     def changed(self, reader: ShardReader) -> None:
         pass
@@ -88,7 +88,7 @@ class World(RuleBasedStateMachine):
 
     def _new_owner(self) -> None:
         self.token += 1
-        self.flying, self.committing = [], None
+        self.ready, self.flying, self.committing = [], [], None
         database = self.database
         self.reader = ShardReader("D", 0, self.token, "p", self, lambda: self.clock, lambda: self.clock)
         self.reader.loaded_to = max(database.intent_to, database.position)
@@ -144,6 +144,14 @@ class World(RuleBasedStateMachine):
         else:
             self.reader.durable(taken)
 
+    @precondition(lambda self: self.ready)
+    @rule(index=st.integers(0, 20))
+    def write(self, index: int) -> None:
+        delivery = self.ready.pop(index % len(self.ready))
+        self.flying.append(delivery)
+        self.requests[delivery.row.seq] += 1
+        self.arrived.append(delivery.row)
+
     @precondition(lambda self: self.flying)
     @rule(index=st.integers(0, 20), outcome=st.sampled_from(["ACCEPTED", "RETRYABLE", "UNKNOWN"]))
     def answer(self, index: int, outcome: str) -> None:
@@ -165,7 +173,7 @@ class World(RuleBasedStateMachine):
     @precondition(lambda self: self.committing is None)
     @rule()
     def hand_over(self) -> None:
-        for delivery in self.flying[1:]:
+        for delivery in self.ready:
             self.reader.take_back(delivery)
         self.reader.lay_down()
         self.database.commit(self.reader, self.reader.take_pending())
@@ -200,8 +208,9 @@ class World(RuleBasedStateMachine):
                 self.admit()
             self.database.commit(self.reader, taken := self.reader.take_pending())
             self.reader.durable(taken)
-            while self.flying:
-                delivery = self.flying.pop(random_order.randrange(len(self.flying)))
+            while self.ready:
+                self.write(random_order.randrange(len(self.ready)))
+                delivery = self.flying.pop()
                 self.reader.answered(delivery, Settled("ACCEPTED", True, 0.0, 200, None, 0.0, None))
             self.clock += 61
             while self.reader.retry():

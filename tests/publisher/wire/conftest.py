@@ -14,7 +14,7 @@ DEADLINE_SECONDS = 20.0
 
 
 class Run:
-    """Runs one scenario on a fresh loop, within a deadline; what the loop had to complain about fails the test."""
+    """Runs one scenario on a fresh loop, within a deadline. What the loop complains about fails the test."""
 
     def __init__(self, loop_factory: Callable[[], asyncio.AbstractEventLoop]) -> None:
         self.loop_factory = loop_factory

@@ -6,7 +6,7 @@ import asyncio
 import os
 import socket
 import struct
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 from ipaddress import ip_network
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +17,7 @@ from services.publisher.wire.target import Target
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import AsyncIterator, Awaitable, Callable
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 
     from services.publisher.wire.answer import Answer
 
@@ -150,6 +150,14 @@ async def receiving(
                 raise result
 
 
+@contextmanager
+def listening() -> Iterator[socket.socket]:
+    """A listener for a receiver in a thread of its own, which must not outlive a failed test."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.settimeout(5)
+        yield listener
+
+
 class Client:
     """A sender with memory: hand in by token, wait by token."""
 
@@ -184,7 +192,7 @@ class Client:
         return self.answers[token]
 
     async def post(
-        self, token: object = "only", body: bytes = b"{}", may_write: Callable[[], bool] = lambda: True
+        self, token: object = 0, body: bytes = b"{}", may_write: Callable[[], bool] = lambda: True
     ) -> Answer:
         self.hand_in(token, body, may_write)
         return await self.answer(token)
@@ -219,5 +227,5 @@ async def sending(
 
 async def until(reached: Callable[[], bool]) -> None:
     """Wait for a condition that the loop will bring about; the scenario's own deadline ends it."""
-    while not reached():
+    while not reached():  # noqa: ASYNC110  there is no event for "the receiver has seen a byte"
         await asyncio.sleep(0.001)

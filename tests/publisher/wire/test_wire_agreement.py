@@ -49,7 +49,8 @@ STRICTER = {
     "bare line feeds": b"HTTP/1.1 200 OK\nContent-Length: 0\n\n",
     "cut in the head": b"HTTP/1.1 200 OK\r\nContent-Len",
     "negative length": b"HTTP/1.1 200 OK\r\nContent-Length: -5\r\n\r\nab",
-    "length and chunks": b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n\r\n",
+    "length and chunks": b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n"
+    b"Transfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n\r\n",
     "unasked coding": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\n\r\nxyz",
     "upgrade": b"HTTP/1.1 101 Switching\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n",
     "later HTTP/1": b"HTTP/1.2 200 OK\r\nContent-Length: 0\r\n\r\n",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-import datetime
+import datetime as dt
 import hashlib
 import hmac
 import json
@@ -22,7 +22,7 @@ OLD = "whsec_" + base64.b64encode(b"o" * 24).decode()
 NEW = "whsec_" + base64.b64encode(bytes(range(64))).decode()
 UID = "01J00000000000000000000000"
 RECORD = '{"subject": {"name": "某某轧钢有限公司"}, "n":1.50}'.encode()
-NOW = int(datetime.datetime.now(datetime.UTC).timestamp())
+NOW = int(dt.datetime.now(dt.UTC).timestamp())
 
 
 def body_of(**changes: object) -> VersionBody:
@@ -41,9 +41,12 @@ def parts(request: bytes) -> tuple[str, dict[str, str], bytes]:
     """Request line, headers (each name once), body."""
     head, _, body = request.partition(b"\r\n\r\n")
     line, *lines = head.decode("ascii").split("\r\n")
-    headers = [header.split(": ", 1) for header in lines]
-    assert len({name for name, _ in headers}) == len(headers)
-    return line, dict((name, value) for name, value in headers), body
+    headers: dict[str, str] = {}
+    for header in lines:
+        name, value = header.split(": ", 1)
+        assert name not in headers
+        headers[name] = value
+    return line, headers, body
 
 
 def test_the_request_is_these_bytes() -> None:
@@ -198,7 +201,7 @@ SECRET = base64.b64encode(b"k" * 32).decode()
     ],
 )
 def test_a_bad_secret_is_refused_without_being_shown(secret: str) -> None:
-    with pytest.raises(ValueError, match="secret|key") as raised:
+    with pytest.raises(ValueError, match=r"secret|key") as raised:
         SigningKey.parse(secret)
     assert len(secret) < 8 or secret[6:] not in str(raised.value)
 

@@ -1,9 +1,9 @@
-"""Hypothesis against the whole sender over real sockets: it never hangs, mixes nothing, and never denies a write."""
+"""Hypothesis against the whole sender over real sockets: no hang, no mix-up, no write denied."""
 
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -19,7 +19,7 @@ over_sockets = settings(
     max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 
-LIVELY = {"first_byte_seconds": 0.1, "whole_seconds": 0.2, "sweep_seconds": 0.01}
+LIVELY: dict[str, Any] = {"first_byte_seconds": 0.1, "whole_seconds": 0.2, "sweep_seconds": 0.01}
 
 CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n%x\r\n%b\r\n0\r\n\r\n"
 ENDINGS = st.sampled_from(["close", "half-close", "reset", "keep"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from dataclasses import dataclass
+from itertools import pairwise
 
 import h11
 import pytest
@@ -44,12 +45,12 @@ def read(pieces: list[bytes], *, ended: bool = True, limits: WireLimits = LIMITS
 
 def split(data: bytes, cuts: list[int]) -> list[bytes]:
     edges = [0, *sorted({cut % len(data) for cut in cuts} - {0}), len(data)]
-    return [data[start:end] for start, end in zip(edges, edges[1:], strict=False)]
+    return [data[start:end] for start, end in pairwise(edges)]
 
 
 @dataclass(frozen=True)
 class WellFormed:
-    """An answer, what it says, and where its head and it itself end. `sized`: its end shows without a close."""
+    """An answer and what it says. `head`: where its head ends. `sized`: its end shows without a close."""
 
     data: bytes
     status: int
@@ -102,7 +103,7 @@ def test_a_well_formed_answer_reads_the_same_at_every_split(answer: WellFormed, 
 
 @given(answers(), st.integers(0, 10_000), CUTS)
 def test_an_answer_cut_off_is_never_whole(answer: WellFormed, cut: int, cuts: list[int]) -> None:
-    """Save one that says no length: where it was cut can't be seen, which is why a reset voids it elsewhere."""
+    """Save one that says no length: its cut can't be seen, which is why only an orderly end counts for it."""
     part = answer.data[: cut % len(answer.data)]
     reading = read(split(part, cuts) if part else [])
     if not answer.sized and len(part) >= answer.head:

@@ -1,21 +1,24 @@
-"""The sender as the dispatcher sees it: places, fencing, reuse, draining, and what a request does not cost."""
+"""The sender as the dispatcher sees it: places, fencing, reuse, draining, and what a request costs."""
 
 from __future__ import annotations
 
 import asyncio
 import socket
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVarTuple
 
 import pytest
-from tests.publisher.wire.hostile_receiver import OK, Peer, receiving, sending, until
 
 from services.publisher.wire.answer import Answer, Fault
 from services.publisher.wire.classify import Outcome, Verdict, classify
+from tests.publisher.wire.hostile_receiver import OK, Peer, listening, receiving, sending, until
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+    from contextvars import Context
 
     from tests.publisher.wire.conftest import Run
+
+Ts = TypeVarTuple("Ts")
 
 
 async def answers_all(peer: Peer) -> None:
@@ -86,8 +89,8 @@ def test_every_request_gets_its_own_answer(run: Run) -> None:
                 client.hand_in(number, b"body of %d" % number)
             await until(lambda: len(client.answers) == 400)
             assert len(receiver.peers) == 8
-        for number, answer in client.answers.items():
-            assert (answer.status, answer.body) == (200, b"body of %d" % number)
+        for token, answer in client.answers.items():
+            assert (answer.status, answer.body) == (200, f"body of {token}".encode())
 
     run(scenario())
 
@@ -181,26 +184,27 @@ def test_a_connection_that_the_receiver_closed_while_idle_is_not_used(run: Run) 
 
 
 def test_a_hang_up_that_the_loop_has_not_read_is_found_by_the_probe(run: Run) -> None:
-    """The receiver's FIN is in the socket, the loop has had no turn to see it, and the next request is due."""
+    """The receiver's FIN is in the socket, the loop had no turn to see it, and the next request is due."""
 
     async def scenario() -> None:
-        listener = socket.create_server(("127.0.0.1", 0))
-        port = listener.getsockname()[1]
         loop = asyncio.get_running_loop()
-        async with sending(port, idle_probe_seconds=0) as client:
-            client.hand_in("first")
-            accepted, _ = await loop.run_in_executor(None, listener.accept)
-            await loop.run_in_executor(None, accepted.recv, 65536)
+
+        def serve() -> socket.socket:
+            accepted, _ = listener.accept()
+            accepted.recv(65536)
             accepted.sendall(OK)
-            await client.answer("first")
-            accepted.close()  # loopback delivers the FIN before this returns
-            client.hand_in("second")
-            again, _ = await loop.run_in_executor(None, listener.accept)
-            await loop.run_in_executor(None, again.recv, 65536)
-            again.sendall(OK)
-            assert (await client.answer("second")).status == 200
-            again.close()
-        listener.close()
+            return accepted
+
+        with listening() as listener:
+            async with sending(listener.getsockname()[1], idle_probe_seconds=0) as client:
+                client.hand_in("first")
+                first = await loop.run_in_executor(None, serve)
+                await client.answer("first")
+                first.close()  # on loopback the FIN has arrived when this returns
+                client.hand_in("second")
+                second = await loop.run_in_executor(None, serve)
+                assert (await client.answer("second")).status == 200
+                second.close()
 
     run(scenario())
 
@@ -316,7 +320,7 @@ def test_a_callback_that_raises_stops_no_time_out(run: Run) -> None:
         complaints: list[dict[str, Any]] = []
         loop = asyncio.get_running_loop()
         loop.set_exception_handler(lambda _, context: complaints.append(context))
-        limits = {"first_byte_seconds": 0.1, "whole_seconds": 0.1}
+        limits: dict[str, Any] = {"first_byte_seconds": 0.1, "whole_seconds": 0.1}
         async with receiving(silent) as receiver, sending(receiver.port, connections=3, **limits) as client:
 
             def raises(token: object) -> None:
@@ -343,9 +347,11 @@ def test_a_request_costs_no_task_no_future_and_no_timer() -> None:
             self.made += 1
             return super().create_future()
 
-        def call_at(self, *args: Any, **kwargs: Any) -> Any:
+        def call_at(
+            self, when: float, callback: Callable[[*Ts], object], *args: *Ts, context: Context | None = None
+        ) -> asyncio.TimerHandle:
             self.made += 1
-            return super().call_at(*args, **kwargs)
+            return super().call_at(when, callback, *args, context=context)
 
     class Echo(asyncio.Protocol):
         """Unlike a stream reader, it makes no futures either."""
@@ -354,7 +360,7 @@ def test_a_request_costs_no_task_no_future_and_no_timer() -> None:
             assert isinstance(transport, asyncio.Transport)
             self.transport = transport
 
-        def data_received(self, data: bytes) -> None:
+        def data_received(self, _: bytes) -> None:
             self.transport.write(OK)
 
     async def scenario() -> int:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import socket
+import threading
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
-from tests.publisher.wire.hostile_receiver import OK, Peer, receiving, sending
 
 from services.publisher.wire.answer import Answer, Fault
+from tests.publisher.wire.hostile_receiver import OK, Peer, listening, receiving, sending
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -77,7 +79,7 @@ def test_a_request_ends_in_time(
     run: Run, script: Callable[[Peer], Awaitable[None]], fault: Fault, status: int | None, seconds: float
 ) -> None:
     async def scenario() -> tuple[Answer, float]:
-        limits = {"first_byte_seconds": 0.2, "whole_seconds": 0.4}
+        limits: dict[str, Any] = {"first_byte_seconds": 0.2, "whole_seconds": 0.4}
         async with receiving(script) as receiver, sending(receiver.port, **limits) as client:
             started = time.monotonic()
             answer = await client.post()
@@ -90,7 +92,7 @@ def test_a_request_ends_in_time(
 
 def test_the_whole_limit_holds_although_nothing_came_when_it_is_the_first_byte_limit(run: Run) -> None:
     async def scenario() -> Answer:
-        limits = {"first_byte_seconds": 0.2, "whole_seconds": 0.2}
+        limits: dict[str, Any] = {"first_byte_seconds": 0.2, "whole_seconds": 0.2}
         async with receiving(silence) as receiver, sending(receiver.port, **limits) as client:
             return await client.post()
 
@@ -102,7 +104,7 @@ def test_a_receiver_that_does_not_read_the_request_is_given_up(run: Run) -> None
         await asyncio.Event().wait()
 
     async def scenario() -> Answer:
-        limits = {"first_byte_seconds": 0.2, "whole_seconds": 0.4}
+        limits: dict[str, Any] = {"first_byte_seconds": 0.2, "whole_seconds": 0.4}
         async with receiving(deaf) as receiver, sending(receiver.port, **limits) as client:
             return await client.post(body=b"x" * 50_000_000)
 
@@ -111,18 +113,43 @@ def test_a_receiver_that_does_not_read_the_request_is_given_up(run: Run) -> None
 
 
 def test_an_answer_that_came_while_the_loop_was_held_up_is_taken(run: Run) -> None:
-    """As after SIGSTOP: all time-outs have passed, and the answer lies unread in the socket."""
+    """As after SIGSTOP: all time-outs have passed, and the answer lies unread in the socket.
+
+    The loop is held up from inside its poll phase, where a stopped process is most of the time: libuv then
+    runs its timers before it reads again.
+    """
 
     async def scenario() -> Answer:
-        async def script(peer: Peer) -> None:
-            await peer.request()
-            peer.send(OK)
-            time.sleep(0.5)  # noqa: ASYNC251  holds the loop up between the answer's write and its read
-            await peer.gone()
+        loop = asyncio.get_running_loop()
+        may_answer = threading.Event()
 
-        limits = {"first_byte_seconds": 0.2, "whole_seconds": 0.4}
-        async with receiving(script) as receiver, sending(receiver.port, **limits) as client:
-            return await client.post()
+        def answer_in_time() -> None:
+            accepted, _ = listener.accept()
+            with accepted:
+                accepted.recv(65536)
+                near.send(b"!")
+                may_answer.wait(5)
+                accepted.sendall(OK)
+                accepted.recv(65536)
+
+        def hold_up() -> None:
+            far.recv(1)
+            may_answer.set()
+            time.sleep(0.5)
+
+        with listening() as listener:
+            near, far = socket.socketpair()
+            far.setblocking(False)
+            loop.add_reader(far, hold_up)
+            answering = loop.run_in_executor(None, answer_in_time)
+            limits: dict[str, Any] = {"first_byte_seconds": 0.2, "whole_seconds": 0.4}
+            async with sending(listener.getsockname()[1], **limits) as client:
+                answer = await client.post()
+            await answering
+            loop.remove_reader(far)
+            near.close()
+            far.close()
+            return answer
 
     assert run(scenario()).status == 200
 
@@ -183,8 +210,6 @@ def test_a_connect_into_the_void_times_out(run: Run) -> None:
     """A listener whose queue is full drops further SYNs, as a firewall does."""
 
     async def scenario() -> tuple[Answer, float]:
-        import socket
-
         with socket.socket() as listener:
             listener.bind(("127.0.0.1", 0))
             listener.listen(0)

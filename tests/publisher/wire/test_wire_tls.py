@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import datetime
+import datetime as dt
 import ssl
 from dataclasses import dataclass
 from ipaddress import ip_address
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from tests.publisher.wire.conftest import Run
 
-NOW = datetime.datetime.now(datetime.UTC)
+NOW = dt.datetime.now(dt.UTC)
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class Authority:
         key = ec.generate_private_key(ec.SECP256R1())
         san = x509.IPAddress(ip_address(name)) if name[0].isdigit() else x509.DNSName(name)
         certificate = (
-            _builder(name, self.certificate.subject, key.public_key(), NOW + datetime.timedelta(days=days))
+            _builder(name, self.certificate.subject, key.public_key(), NOW + dt.timedelta(days=days))
             .add_extension(x509.SubjectAlternativeName([san]), critical=False)
             .sign(self.key, hashes.SHA256())
         )
@@ -58,7 +58,7 @@ class Authority:
 
 
 def _builder(
-    name: str, issuer: x509.Name | None, key: ec.EllipticCurvePublicKey, until_: datetime.datetime
+    name: str, issuer: x509.Name | None, key: ec.EllipticCurvePublicKey, until_: dt.datetime
 ) -> x509.CertificateBuilder:
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
     return (
@@ -67,7 +67,7 @@ def _builder(
         .issuer_name(issuer or subject)
         .public_key(key)
         .serial_number(x509.random_serial_number())
-        .not_valid_before(NOW - datetime.timedelta(days=10))
+        .not_valid_before(NOW - dt.timedelta(days=10))
         .not_valid_after(until_)
     )
 
@@ -86,7 +86,7 @@ def _pem_key(key: ec.EllipticCurvePrivateKey) -> bytes:
 def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
     key = ec.generate_private_key(ec.SECP256R1())
     certificate = (
-        _builder("A test authority", None, key.public_key(), NOW + datetime.timedelta(days=1))
+        _builder("A test authority", None, key.public_key(), NOW + dt.timedelta(days=1))
         .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
         .sign(key, hashes.SHA256())
     )
@@ -151,7 +151,7 @@ def test_a_wrong_certificate_is_refused_before_a_byte(
 
 def test_an_outdated_protocol_is_refused(run: Run, authority: Authority) -> None:
     tls = authority.server("credit.example")
-    with pytest.warns(DeprecationWarning):
+    with pytest.warns(DeprecationWarning, match="TLSv1_1"):
         tls.maximum_version = ssl.TLSVersion.TLSv1_1
     [answer], _ = run(post(tls, authority, "credit.example"))
     assert answer[:3] == (None, Fault.TLS_FAILED, False)

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
-from tests.publisher.wire.hostile_receiver import OK, Peer, receiving, sending, until
 
 from services.publisher.wire.answer import Answer, Fault
 from services.publisher.wire.classify import Outcome, classify
+from tests.publisher.wire.hostile_receiver import OK, Peer, receiving, sending, until
 
 if TYPE_CHECKING:
     from tests.publisher.wire.conftest import Run
 
 
-async def exchange(answer: bytes, ending: str, body: bytes = b"{}", **limits: object) -> tuple[Answer, int]:
+async def exchange(answer: bytes, ending: str, body: bytes = b"{}", **limits: Any) -> tuple[Answer, int]:
     """One request that is answered with these bytes and then this ending; the answer and the connections used
     by it and by a second request, which is always answered well."""
 
@@ -55,7 +55,8 @@ WHOLE = [
     pytest.param(b"HTTP/1.1 200 OK\r\n\r\nbody", "half-close", 200, b"body", 2, id="no length, half-close"),
     pytest.param(b"HTTP/1.1 200 OK\r\n\r\n", "close", 200, b"", 2, id="no length, no body"),
     pytest.param(
-        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2;x=1\r\nab\r\n1\r\nc\r\n0\r\nRetry-After: 9\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+        b"2;x=1\r\nab\r\n1\r\nc\r\n0\r\nRetry-After: 9\r\n\r\n",
         "keep",
         200,
         b"abc",
@@ -240,7 +241,7 @@ def test_an_endless_answer_ends_at_its_limit(run: Run, start: bytes, more: bytes
             await peer.drip(more, len(more))
 
     async def scenario() -> Answer:
-        limits = {"max_head_bytes": 2048, "max_headers": 100, "max_body_bytes": 1024}
+        limits: dict[str, Any] = {"max_head_bytes": 2048, "max_headers": 100, "max_body_bytes": 1024}
         async with (
             receiving(script) as receiver,
             sending(receiver.port, first_byte_seconds=60, whole_seconds=60, **limits) as client,

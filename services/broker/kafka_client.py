@@ -1,0 +1,74 @@
+"""What every aiokafka client of ours is given: where the cluster is and how the connection is protected."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from aiokafka.errors import KafkaError
+from aiokafka.helpers import create_ssl_context
+from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_delay, wait_random_exponential
+
+from services.runtime.logs import logger
+
+if TYPE_CHECKING:
+    import ssl
+    from collections.abc import Awaitable, Callable
+
+    from tenacity import RetryCallState
+
+    from services.broker.settings import KafkaSettings
+
+log = logger(__name__)
+
+
+def tls_context(settings: KafkaSettings) -> ssl.SSLContext | None:
+    """A context that verifies certificate and host name, or None where the protocol has no TLS."""
+    if not settings.kafka_security_protocol.endswith("SSL"):
+        return None
+    context: ssl.SSLContext = create_ssl_context(
+        cafile=settings.kafka_cafile, certfile=settings.kafka_certfile, keyfile=settings.kafka_keyfile
+    )
+    return context
+
+
+def client_options(settings: KafkaSettings, client_id: str) -> dict[str, Any]:
+    """Keyword arguments that consumer, producer, admin and bare client of aiokafka all take."""
+    options: dict[str, Any] = {
+        "bootstrap_servers": [host.strip() for host in settings.kafka_bootstrap.split(",")],
+        "client_id": client_id,
+        "request_timeout_ms": int(settings.kafka_request_timeout_seconds * 1000),
+        "security_protocol": settings.kafka_security_protocol,
+        "ssl_context": tls_context(settings),
+    }
+    if settings.kafka_security_protocol.startswith("SASL"):
+        options |= {
+            "sasl_mechanism": settings.kafka_sasl_mechanism,
+            "sasl_plain_username": settings.kafka_username,
+            "sasl_plain_password": settings.kafka_password.get_secret_value()
+            if settings.kafka_password
+            else None,
+        }
+    return options
+
+
+async def when_kafka_answers(first: Callable[[], Awaitable[None]], patience_seconds: float) -> None:
+    """Run a first connection until it succeeds, saying so; KafkaError or OSError after `patience_seconds`."""
+
+    def say(state: RetryCallState) -> None:
+        error = state.outcome.exception() if state.outcome else None
+        log.warning(
+            "kafka_waited_for",
+            attempt=state.attempt_number,
+            next_in_seconds=round(state.upcoming_sleep, 2),
+            error=type(error).__name__,
+        )
+
+    async for attempt in AsyncRetrying(
+        retry=retry_if_exception_type((KafkaError, OSError)),
+        wait=wait_random_exponential(multiplier=0.1, max=3),
+        stop=stop_after_delay(patience_seconds),
+        before_sleep=say,
+        reraise=True,
+    ):
+        with attempt:
+            await first()
