@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 SUMMARY = """Turn Kafka events into records, relay the verdicts, and serve the API. Any number share the
-partitions. SIGTERM finishes the batch at hand and leaves the group, a second one ends at once. Exit code 75: the
-process ended itself because it no longer made progress; start it again."""
+partitions. SIGTERM finishes the batch at hand and leaves the group, a second one ends at once. Exit code
+75: the process ended itself because it no longer made progress; start it again."""
 
 
 async def _run(settings: BrokerSettings) -> None:

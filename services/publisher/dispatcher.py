@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from services.publisher.budget import Budget
 from services.publisher.shard_reader import Settled, ShardReader
+from services.publisher.sight import cut_to_areas
 from services.publisher.wire.answer import Fault
 from services.publisher.wire.classify import GONE, Outcome, classify
 from services.publisher.wire.envelope import RequestTemplate, version_body
@@ -66,6 +67,7 @@ class Dispatcher:
         self.destination = destination
         self.budget = Budget(max_unsettled)
         self.sender = make_sender(self._answered)
+        self._sight = destination.subscription.sight
         self._template = RequestTemplate(destination.target, destination.code, destination.keys)
         self._concurrency, self._schedule, self._uniform = concurrency, schedule, uniform
         self._metrics = metrics.of_destination(destination.code)
@@ -109,15 +111,15 @@ class Dispatcher:
 
     def _send(self, delivery: Delivery) -> None:
         row = delivery.row
-        body = row.rendered
+        body = row.rendered.get(self._sight)
         if body is None:
-            body = row.rendered = version_body(
+            body = row.rendered[self._sight] = version_body(
                 record_uid=row.record_uid,
                 version=row.version,
                 sequence=row.seq,
                 op=row.op,
                 cause=row.cause,
-                record=row.body,
+                record=row.body if self._sight is None else cut_to_areas(row.body, self._sight),
             )
         rendered = self._template.render(body, int(time.time()), row.traceparent)
         delivery.request_sha256 = rendered.body_sha256

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -31,7 +31,8 @@ class FeedRow:
     audience: Audience
     traceparent: str | None
     body: bytes
-    rendered: VersionBody | None = None  # its share of every request body, made when first needed
+    # Its share of the request body by what is seen of it (areas; None: all), made when first needed.
+    rendered: dict[frozenset[str] | None, VersionBody] = field(default_factory=dict)
 
 
 @dataclass(slots=True, frozen=True)
@@ -41,6 +42,11 @@ class Subscription:
     channel: str | None
     areas: frozenset[str]
     regions: frozenset[str]
+
+    @property
+    def sight(self) -> frozenset[str] | None:
+        """The areas whose measures are shown; None for a platform, which is shown all."""
+        return self.areas if self.channel is None else None
 
     def matches(self, audience: Audience) -> bool:
         """Whether a version with this audience is owed. One with an empty audience is owed to nobody."""

@@ -25,7 +25,8 @@ def configure(service: str, level: str = "INFO", log_format: LogFormat = "json")
         structlog.processors.StackInfoRenderer(),
     ]
     renderer: structlog.typing.Processor = (
-        structlog.dev.ConsoleRenderer()
+        # Plain: the pretty one prints every local variable, secrets among them.
+        structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
         if log_format == "console"
         else structlog.processors.JSONRenderer(ensure_ascii=False)
     )

@@ -116,7 +116,7 @@ class Stand:
     async def register(self, *rows: tuple[str, str], areas: tuple[str, ...] = ("SA01",)) -> None:
         """Append versions to the feed in one transaction: (record, op) pairs; a record is its own subject."""
         now = datetime.now(UTC)
-        records = []
+        records: list[tuple[object, ...]] = []
         for number, (record, op) in enumerate(rows, self.sequence + 1):
             version = self.versions[record] = self.versions.get(record, 0) + 1
             subject = record.split("/")[0].rjust(18, "0")

@@ -195,12 +195,9 @@ async def test_feed_and_ledger_refuse_change_even_to_their_owner(database: TestD
         )
         await owner.execute("set role liancheng_migrator")
         for table in ("feed", "ledger", "feed_p000000", "ledger_p000000"):
-            for statement in APPEND_ONLY[:2]:
+            for statement in APPEND_ONLY:
                 with pytest.raises(asyncpg.InsufficientPrivilegeError, match="append-only"):
                     await owner.execute(statement.format(table=table))
-        for table in ("feed", "ledger"):
-            with pytest.raises(asyncpg.InsufficientPrivilegeError, match="append-only"):
-                await owner.execute(f"truncate {table}")
             assert await owner.fetchval(f"select count(*) from {table}") == 1  # noqa: S608
     finally:
         await owner.close()

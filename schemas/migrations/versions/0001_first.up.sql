@@ -317,6 +317,9 @@ begin
                            child, plan.parent);
             execute format('alter table %I attach partition %I for values from (%s) to (%s)',
                            plan.parent, child, plan.made_to, plan.made_to + plan.width);
+            -- Row triggers reach partitions by themselves, statement triggers do not.
+            execute format('create trigger no_truncate before truncate on %I'
+                           ' for each statement execute function refuse_change()', child);
             plan.made_to := plan.made_to + plan.width;
             update partition_plan set made_to = plan.made_to where parent = plan.parent;
             made := made + 1;

@@ -217,6 +217,7 @@ REFUSED = [
     b"HTTP/1.1 20 OK\r\nContent-Length: 0\r\n\r\n",
     b"HTTP/1.1 2000 OK\r\nContent-Length: 0\r\n\r\n",
     b"HTTP/1.1 042 OK\r\nContent-Length: 0\r\n\r\n",
+    b"HTTP/1.1 099 No interim answer\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n",
     b"HTTP/1.1 OK\r\nContent-Length: 0\r\n\r\n",
     b"HTTP/1.1 200 OK\nContent-Length: 0\n\n",
     b"HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n",
@@ -258,7 +259,7 @@ def test_an_interim_answer_may_carry_a_length_and_means_nothing_by_it(framed: by
 
 
 def test_limits_hold_to_the_byte() -> None:
-    limits = WireLimits(max_body_bytes=10, max_headers=2, max_interim=1)
+    limits = WireLimits(max_body_bytes=10, max_head_bytes=256, max_headers=2, max_interim=1)
     length = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n"
     assert read([length % 10 + b"x" * 10], limits=limits).fault is None
     assert read([length % 11 + b"x" * 11], limits=limits).fault is Fault.BODY_TOO_LARGE
@@ -266,6 +267,11 @@ def test_limits_hold_to_the_byte() -> None:
     assert read([b"HTTP/1.1 200 OK\r\nA: 1\r\nB: 2\r\nContent-Length: 0\r\n\r\n"], limits=limits).fault is (
         Fault.HEAD_TOO_LARGE
     )
+    filler = (
+        b"HTTP/1.1 200 OK\r\nA: %b\r\nContent-Length: 0\r\n\r\n"  # 5 and 19 bytes of headers beside the value
+    )
+    assert read([filler % (b"x" * 232)], limits=limits).fault is None
+    assert read([filler % (b"x" * 233)], limits=limits).fault is Fault.HEAD_TOO_LARGE
     interim = b"HTTP/1.1 100 Continue\r\n\r\n"
     assert read([interim + length % 0], limits=limits).fault is None
     assert read([interim * 2 + length % 0], limits=limits).fault is Fault.BAD_ANSWER

@@ -256,6 +256,37 @@ def test_unasked_bytes_end_the_connection_and_the_trust(run: Run) -> None:
     run(scenario())
 
 
+def test_a_receiver_that_says_more_than_asked_gets_one_request_a_connection(run: Run) -> None:
+    async def scenario() -> None:
+        async def says_more_once(peer: Peer) -> None:
+            await peer.request()
+            peer.send(OK + b"more" if peer.number == 0 else OK)
+            await peer.gone()
+
+        async with receiving(says_more_once) as receiver, sending(receiver.port) as client:
+            for number in range(5):
+                assert (await client.post(number)).body == b"ok"
+            assert len(receiver.peers) == 5
+
+    run(scenario())
+
+
+def test_the_suspicion_ends(run: Run) -> None:
+    async def scenario() -> None:
+        async def says_more_once(peer: Peer) -> None:
+            while True:
+                await peer.request()
+                peer.send(OK + b"more" if peer.number == 0 else OK)
+
+        limits: dict[str, Any] = {"distrust_seconds": 0.0}
+        async with receiving(says_more_once) as receiver, sending(receiver.port, **limits) as client:
+            for number in range(5):
+                assert (await client.post(number)).body == b"ok"
+            assert len(receiver.peers) == 2
+
+    run(scenario())
+
+
 def test_a_banner_before_the_request_is_not_an_answer(run: Run) -> None:
     async def scenario() -> None:
         async def speaks_first(peer: Peer) -> None:
