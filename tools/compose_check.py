@@ -22,7 +22,7 @@ from rich.table import Table
 
 from tools import compose_secrets
 from tools.compose_confinement import check_confinement
-from tools.compose_path import check_after_restart, check_path, received
+from tools.compose_path import awaited, check_after_restart, check_path, received
 from tools.compose_stack import (
     BUILD_SECONDS,
     UP_SECONDS,
@@ -53,8 +53,7 @@ class Findings:
         self.rows.append((what, str(found), holds))
         say(f"{time.monotonic() - self.started:6.1f} s  {'ok  ' if holds else 'FAIL'}  {what}: {found}")
 
-    @property
-    def hold(self) -> bool:
+    def all_hold(self) -> bool:
         return bool(self.rows) and all(holds for _, _, holds in self.rows)
 
     def show(self) -> None:
@@ -84,22 +83,26 @@ def check_readiness(stack: Stack, containers: list[Container], findings: Finding
     """The API of each broker from outside; the brokers' addresses."""
     addresses = [address for one in of(containers, "broker") for address in one.published(8080)]
     urls = [f"http://{host}:{port}" for host, port in addresses]
-    answers = [get(f"{url}/readyz") for url in urls]
+    loopback = len(urls) == RUNNING["broker"] and {host for host, _ in addresses} == {"127.0.0.1"}
+    findings.add("an API port for each broker, on 127.0.0.1 alone", ", ".join(urls), loopback)
+
+    def assigned() -> list[list[str]]:
+        """Partitions of the events topic by broker, of those that are ready."""
+        answers = [get(f"{url}/readyz") for url in urls]
+        return [sorted(body["broker"]["assignment"]) for status, body in answers if status == HTTPStatus.OK]
+
+    def shared(partitions: list[list[str]]) -> bool:
+        every = [str(number) for number in range(PARTITIONS)]
+        return len(partitions) == len(urls) and all(partitions) and sorted(chain(*partitions)) == every
+
+    partitions = awaited(assigned, shared)
     findings.add(
-        "both APIs answer on 127.0.0.1, and nowhere else",
-        ", ".join(urls),
-        len(urls) == RUNNING["broker"]
-        and all(host == "127.0.0.1" for host, _ in addresses)
-        and all(status == HTTPStatus.OK for status, _ in answers),
-    )
-    assigned = [sorted(body["broker"]["assignment"], key=int) if body else [] for _, body in answers]
-    findings.add(
-        "both brokers read, each partition by one",
-        " | ".join(",".join(partitions) for partitions in assigned),
-        all(assigned) and sorted(chain(*assigned)) == [str(number) for number in range(PARTITIONS)],
+        "brokers are ready, each partition is read by one",
+        " | ".join(",".join(its) for its in partitions),
+        shared(partitions),
     )
     status, _ = get(f"http://127.0.0.1:{stack.simulator_port}/readyz")
-    findings.add("the receivers answer on 127.0.0.1", f"status {status}", status == HTTPStatus.OK)
+    findings.add("the receivers are ready, on 127.0.0.1", f"status {status}", status == HTTPStatus.OK)
     return urls
 
 
@@ -108,13 +111,15 @@ def check_stop(stack: Stack, findings: Findings) -> None:
     stack.compose("stop", seconds=UP_SECONDS)
     took = time.monotonic() - started
     containers = stack.containers()
-    for service in RUNNING:
-        codes = [one.exit_code for one in of(containers, service)]
-        clean = all(code in CLEAN_EXITS.get(service, {0}) for code in codes)
-        findings.add(f"{service} stops by itself", f"exit code {codes}", bool(codes) and clean)
+    unclean = [
+        one.service
+        for one in containers
+        if one.status != "exited" or one.exit_code not in CLEAN_EXITS.get(one.service, {0})
+    ]
+    codes = ", ".join(f"{one.service} {one.exit_code}" for one in containers)
+    findings.add(f"all stopped by themselves in {took:.1f} s", f"exit codes: {codes}", not unclean)
     killed = [one.service for one in containers if one.out_of_memory]
-    findings.add("nothing ran out of memory", killed or "none", not killed)
-    findings.add("time to stop", f"{took:.1f} s", took < UP_SECONDS)
+    findings.add("none ran out of memory", ", ".join(killed) or "none", not killed)
 
 
 def check_second_start(stack: Stack, findings: Findings) -> None:
@@ -163,18 +168,15 @@ def main() -> int:
         check(stack, folder, findings)
     except StackError as error:
         findings.add("the check came to its end", str(error).splitlines()[0], holds=False)
-        say(str(error))
-        say(stack.compose("logs", "--no-color", "--tail", "40"))
+        say(f"{error}\n{stack.compose('logs', '--no-color', '--tail', '40')}")
     finally:
         if keep:
-            say(
-                f"left as it is: docker compose --project-name {stack.project} …; its secrets are in {folder}"
-            )
+            say(f"Left as it is: docker compose --project-name {stack.project} …; secrets in {folder}")
         else:
             clear(stack, findings)
             shutil.rmtree(folder)
     findings.show()
-    return 0 if findings.hold else 1
+    return 0 if findings.all_hold() else 1
 
 
 if __name__ == "__main__":

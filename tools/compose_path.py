@@ -72,7 +72,7 @@ def awaited(look: Callable[[], T], good: Callable[[T], bool]) -> T:
 
 def emit(stack: Stack, events: Iterable[str]) -> dict[str, dict[str, Any]]:
     """Send events through Kafka, from a container of its own; event id -> data of its verdict."""
-    container = ("run", "--rm", "--no-deps", "-T", "broker", "emit", "-")
+    container = ("run", "--rm", "-T", "admin", "emit", "-")
     options = ("--only", ",".join(events), "--wait", "--timeout", str(PATIENCE_SECONDS), "--json")
     answer = stack.compose(*container, *options, given=CASES.read_text("utf-8"))
     return {verdict["event"]["id"]: verdict for verdict in map(json.loads, answer.splitlines())}
@@ -139,7 +139,7 @@ def _check_ledger(stack: Stack, publishers: list[str], findings: Findings) -> No
 
 def _check_api(stack: Stack, urls: list[str], uid: str, findings: Findings) -> None:
     key = ("key", "create", "--name", "compose check", "--scopes", "admin", "--json")
-    made = stack.compose("run", "--rm", "--no-deps", "-T", "--entrypoint", "liancheng", "migrate", *key)
+    made = stack.compose("run", "--rm", "-T", "admin", *key)
     token = json.loads(made)["token"]
     for url in urls:
         status, record = get(f"{url}/v1/records/{uid}", token)

@@ -40,8 +40,10 @@ class Container:
 
     @property
     def status(self) -> str:
+        """`healthy`, `unhealthy`, `starting` of one that runs; `exited` and so on of one that does not."""
         state: dict[str, Any] = self.inspected["State"]
-        return str(state.get("Health", {}).get("Status") or state["Status"])
+        health = state.get("Health", {}).get("Status")
+        return str(health if health and state["Status"] == "running" else state["Status"])
 
     @property
     def exit_code(self) -> int:
@@ -167,7 +169,7 @@ def run(
 
 
 def get(url: str, token: str | None = None) -> tuple[int, Any]:
-    """Status and JSON body, of an error too; (0, reason) when nobody answers."""
+    """Status and JSON body, of an error too; (0, reason) when nobody answers in JSON."""
     headers = {"authorization": f"Bearer {token}"} if token else {}
     request = urllib.request.Request(url, headers=headers)  # noqa: S310  always http://127.0.0.1
     try:

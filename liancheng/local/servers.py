@@ -88,7 +88,10 @@ class LocalServers:
             if self.kafka is not None:
                 self.kafka.start()
             names = (self._topics.events, self._topics.verdicts)
-            kafka_messages.create_topics(self.bootstrap, self._topics.partitions, *names)
+            if self.kafka is None or self.kafka.answers_admin_requests:
+                kafka_messages.create_topics(self.bootstrap, self._topics.partitions, *names)
+            else:
+                kafka_messages.touch_topics(self.bootstrap, *names)
 
     def stop(self, *, keep: bool) -> None:
         """End what was begun; idempotent. Unless `keep`, nobody wants the data, so nothing is tidied up."""

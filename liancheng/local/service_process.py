@@ -23,7 +23,7 @@ READY_TIMEOUT_S: Final = 60.0
 STOP_TIMEOUT_S: Final = 15.0
 """Longer than a service drains when its receivers answer; then it is killed."""
 _POLL_S: Final = 0.05
-_PROBE_TIMEOUT_S: Final = 5.0
+_PROBE_TIMEOUT_S: Final = 1.0
 _READY: Final = 200
 
 
@@ -43,7 +43,8 @@ class ServiceProcess:
         self._environment = environment
         self._port = HeldPort()
         self._process: ServerProcess | None = None
-        self.client = Client(self.url, timeout_s=_PROBE_TIMEOUT_S)
+        self.client = Client(self.url)
+        self._prober = Client(self.url, timeout_s=_PROBE_TIMEOUT_S)
 
     @property
     def port(self) -> int:
@@ -93,7 +94,7 @@ class ServiceProcess:
     def _readiness(self) -> str | None:
         """None if it is ready, else why not."""
         try:
-            reply = self.client.request("GET", "/readyz")
+            reply = self._prober.request("GET", "/readyz")
         except (OSError, http.client.HTTPException) as error:
             return f"{type(error).__name__}: {error}"
         return None if reply.status == _READY else f"{reply.status}: {reply.body}"

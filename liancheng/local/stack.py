@@ -186,7 +186,7 @@ class LocalStack:
         file = self.folder / "operator.env"
         lines = [
             f"export {name}={shlex.quote(value)}\n"
-            for name, value in self.environment().items()
+            for name, value in self.environment(simulator_admin_token=self.admin_token).items()
             if name.startswith(PREFIX)
         ]
         _write_private(file, "".join(lines).encode())

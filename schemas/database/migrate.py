@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
+import asyncpg
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
@@ -55,17 +56,18 @@ def newest_revision() -> str:
 
 
 async def _with_connection(dsn: str, timeouts: MigrationTimeouts, work: Callable[[Connection], T]) -> T:
-    engine = create_async_engine(
-        "postgresql+asyncpg://" + dsn.split("://", 1)[1],
-        poolclass=NullPool,
-        connect_args={
-            "server_settings": {
+    async def connect() -> asyncpg.Connection:
+        # By asyncpg itself, which reads the URL as all services do (`sslmode` is no keyword of SQLAlchemy's).
+        return await asyncpg.connect(
+            dsn,
+            server_settings={
                 "application_name": "liancheng-migrate",
                 "lock_timeout": str(timeouts.lock),
                 "statement_timeout": str(timeouts.statement),
-            }
-        },
-    )
+            },
+        )
+
+    engine = create_async_engine("postgresql+asyncpg://", poolclass=NullPool, async_creator=connect)
     try:
         async with engine.connect() as connection:
             await connection.execute(text("set statement_timeout = 0"))

@@ -19,8 +19,8 @@ PUBLISHER = "liancheng_publisher"
 API = "liancheng_api"
 ROLES = (MIGRATOR, BROKER, PUBLISHER, API)
 
-# PostgreSQL refuses COPY into a table with row-level security that applies to the role, and these two write by
-# COPY. Their policies would let every row pass anyway; which tables and verbs are theirs, the grants say.
+# PostgreSQL refuses COPY into a table with row-level security that applies to the role, and these two write
+# by COPY. Their policies would let every row pass anyway; which tables and verbs are theirs, the grants say.
 _WRITE_BY_COPY = frozenset({BROKER, PUBLISHER})
 
 # Two bootstraps at once on one cluster would meet in pg_authid.

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import orjson
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 
 from schemas.cloudevent import write_cloudevent
 from services.broker.kafka_client import client_options
@@ -116,26 +116,13 @@ class VerdictWatch:
     """Follows the verdicts topic from the moment of `start`: start before sending, then read."""
 
     def __init__(self, settings: KafkaSettings, topic: str) -> None:
-        self._consumer = AIOKafkaConsumer(
-            **client_options(settings, "liancheng-emit-wait"), enable_auto_commit=False
-        )
-        self._topic = topic
+        self._consumer = AIOKafkaConsumer(topic, **client_options(settings, "liancheng-emit-wait"))
 
     async def start(self) -> None:
         await self._consumer.start()
-        partitions = self._consumer.partitions_for_topic(self._topic) or await self._partitions()
-        places = [TopicPartition(self._topic, partition) for partition in partitions]
-        self._consumer.assign(places)
-        await self._consumer.seek_to_end(*places)
-        for place in places:
-            await self._consumer.position(place)
-
-    async def _partitions(self) -> set[int]:
-        self._consumer.subscribe([self._topic])
-        await self._consumer.getmany(timeout_ms=0)
-        found: set[int] = self._consumer.partitions_for_topic(self._topic) or set()
-        self._consumer.unsubscribe()
-        return found
+        await self._consumer.seek_to_end()
+        for place in self._consumer.assignment():
+            await self._consumer.position(place)  # now, and not when it is first read
 
     async def verdicts(self) -> AsyncIterator[dict[str, Any]]:
         """Data of every verdict, as it comes; duplicates of one verdict event once."""

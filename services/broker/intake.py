@@ -75,10 +75,18 @@ class Intake:
             for task in (reader, checker, registrar):
                 task.cancel()
             ended = await asyncio.gather(reader, checker, registrar, return_exceptions=True)
-            await self._source.stop()
+            await self._leave()
         for error in ended:
             if isinstance(error, Exception):
                 raise error
+
+    async def _leave(self) -> None:
+        """A Kafka that is down cannot be told that we go: it will notice by our silence."""
+        try:
+            async with asyncio.timeout(self._settings.drain_seconds):
+                await self._source.stop()
+        except TimeoutError:
+            log.warning("group_not_left")
 
     async def _drain(self) -> None:
         """Finish what was read, within `drain_seconds`; what is left over is void, and read by whoever is
@@ -156,7 +164,9 @@ class Intake:
                     await self._register.register(batch)
                     self.partitions.registered({span.partition: span.next for span in batch.spans})
             except FencedError as error:
-                self.partitions.fenced(error.partitions)
+                # A batch of an earlier session says nothing about what we hold now.
+                if batch.session == self.partitions.session:
+                    self.partitions.fenced(error.partitions)
             finally:
                 self._queue.task_done()
 

@@ -72,6 +72,8 @@ class Partitions:
             self._generation = self._source.generation
             self._not_before.clear()
             self._status.assignment = {}
+            metrics.PARTITION_LAG.clear()
+            metrics.PARTITION_ERROR.clear()
         now = self._status.clock()
         wanted = [
             partition

@@ -14,10 +14,10 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import asyncpg
-from prometheus_client import REGISTRY
 from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
 from schemas.catalogue.load import load_catalogue
+from services.broker import metrics
 from services.broker.deadletters import LetterSeal
 from services.broker.docket_store import VERDICT_CHANNEL
 from services.broker.hot_connection import HotConnection
@@ -151,7 +151,7 @@ class Broker:
                 options=settings,
                 catalogue=catalogue,
                 today=self.clocks.today,
-                registry=REGISTRY,
+                registry=metrics.new_registry(),
                 settings=settings,
                 status=self.status,
                 stall_seconds=settings.stall_seconds,

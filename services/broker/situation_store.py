@@ -54,8 +54,8 @@ async def load_situation(connection: asyncpg.Connection, arrivals: Sequence[Arri
     subjects = list({event.subject for event in sound if event.subject is not None})
     acts = list({arrival.act_key for arrival in arrivals if arrival.act_key is not None})
     keys = list({(event.source, event.id) for event in sound})
-    # Cases first: they are the only thing read here that our locks do not hold still, and whoever sees another
-    # subject's case below must also see the events that made it.
+    # Cases first: they are the only thing read here that our locks do not hold still, and whoever sees
+    # another subject's case below must also see the events that made it.
     cases = list({event.data.case_id for event in sound if isinstance(event.data, FactData)})
     for case_id, subject, regions in await connection.fetch(CASES, cases):
         situation.case_subjects.setdefault(case_id, []).append((subject, tuple(regions)))

@@ -25,7 +25,6 @@ _FIRST_STATUS: Final = 100
 _SWITCHING_PROTOCOLS: Final = 101
 _LAST_KNOWN_INTERIM: Final = 103
 _FIRST_FINAL: Final = 200
-_BODILESS: Final = frozenset((204, 304))
 _LINE_OVERHEAD: Final = 4  # ": " and the line's end
 _CHUNK_OVERHEAD: Final = 8  # a one-byte chunk takes six bytes, an endless chunk extension any number
 
@@ -155,7 +154,6 @@ class AnswerReader:
         if status >= _FIRST_FINAL:
             self.status = status
             self._head_done = True
-            self._framed = self._framed or status in _BODILESS
         elif status < _FIRST_STATUS or status == _SWITCHING_PROTOCOLS:
             self._stop(Fault.BAD_ANSWER)
         elif self._framed and status > _LAST_KNOWN_INTERIM:

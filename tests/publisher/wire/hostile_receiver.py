@@ -88,7 +88,10 @@ class Peer:
             await asyncio.sleep(0)
 
     def half_close(self) -> None:
-        self._writer.write_eof()
+        try:
+            self._writer.write_eof()
+        except OSError:
+            raise HungUp from None
 
     def close(self) -> None:
         self._writer.close()

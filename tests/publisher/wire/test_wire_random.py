@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from typing import TYPE_CHECKING, Any
 
 from hypothesis import HealthCheck, given, settings
@@ -61,8 +62,8 @@ def test_any_bytes_and_any_ending_end_the_request(
     answer, received = run(scenario())
     assert answer.written or not received
     if answer.error is None:
-        # Whole answers that these bytes can hold: only those with a status line of their own.
-        assert garbage.startswith(b"HTTP/1.1 %d " % (answer.status or 0))
+        # Hypothesis does find real answers; what they say, test_wire_reader.py compares with another parser.
+        assert re.search(rb"^HTTP/1\.[01] %d[ \r]" % (answer.status or 0), garbage, re.MULTILINE)
     elif received:
         assert classify(answer).outcome is Outcome.UNKNOWN
 

@@ -161,7 +161,16 @@ def h11_reads(data: bytes) -> tuple[int, bytes]:
             raise h11.RemoteProtocolError(f"unexpected {event!r}")
 
 
-REASON = re.compile(rb"^(HTTP/1\.[01] [0-9]{3}) [^\r\n]*", re.MULTILINE)
+REASON = re.compile(rb"^(HTTP/1\.[01] [0-9]{3} )([^\r\n]*)", re.MULTILINE)
+
+
+BLANK_LINES = re.compile(rb"(\r\n\r\n)[\r\n]+(?=HTTP/1)")
+
+
+def blank(data: bytes) -> bytes:
+    """Without what h11 judges and llhttp passes over: reason phrases, blank lines behind interim answers."""
+    return BLANK_LINES.sub(rb"\1", REASON.sub(lambda found: found[1] + b"x" * len(found[2]), data))
+
 
 DAMAGE = st.lists(
     st.tuples(
@@ -196,15 +205,16 @@ def test_a_damaged_answer_is_never_taken_for_another(
     reading = read(split(data, cuts))
     assert reading.done
     if reading.fault is None:
-        # h11 also judges the reason phrase, which nobody reads.
-        assert (reading.status, reading.body) == h11_reads(REASON.sub(rb"\1", data))
+        assert (reading.status, blank(reading.body)) == h11_reads(blank(data))
 
 
 @given(st.binary(max_size=200), CUTS)
 @example(b"HTTP/1.1 200 OK", [])
 @example(b"\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", [])
-def test_random_bytes_are_no_answer(data: bytes, cuts: list[int]) -> None:
-    assert read(split(data, cuts) if data else []).fault is not None
+def test_random_bytes_are_no_answer_unless_to_another_parser_too(data: bytes, cuts: list[int]) -> None:
+    reading = read(split(data, cuts) if data else [])
+    if reading.fault is None:
+        assert (reading.status, blank(reading.body)) == h11_reads(blank(data))
 
 
 REFUSED = [
