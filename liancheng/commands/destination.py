@@ -14,7 +14,7 @@ import asyncpg
 import orjson
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from services.publisher.destinations import sealing_context
 from services.publisher.wire.signing import SigningKey
@@ -153,7 +153,7 @@ def _print(rows: list[asyncpg.Record]) -> None:
     if not rows:
         print("No destination yet. Load some: liancheng destination load deploy/destinations.toml")
         return
-    table = Table("code", "名称", "state", "matches", "url", "behind", "parked")
+    table = Table(Column("code", no_wrap=True), "名称", "state", "matches", "url", "behind", "parked")
     for code, name, state, reason, channel, areas, regions, url, behind, parked in rows:
         matches = channel or f"{' '.join(areas)} in {' '.join(regions)}"
         shown = state if not reason else f"{state}: {reason}"

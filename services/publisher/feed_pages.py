@@ -21,10 +21,12 @@ if TYPE_CHECKING:
 
 log = logger(__name__)
 
+_RETRY_SECONDS = 0.2  # between tries to read a page while the database is away
+
 # `FeedRows.make` takes the columns in this order.
 _PAGE = """
 select seq, record_uid, version, op, cause, lane, lane_hash, channels, areas, regions, trace_id, body
-from feed where seq > $1 order by seq limit $2
+from feed where seq > $1 and ($3::bigint is null or seq <= $3) order by seq limit $2
 """
 
 
@@ -66,7 +68,11 @@ class FeedRows:
 
 
 class FeedPages:
-    """`after(seq)` answers the page that holds the next row, waiting until there is one."""
+    """`after(seq)` answers the page that holds the next row, waiting until there is one.
+
+    One task, `follow`, reads what is new, for all readers that stand at the feed's end; a reader further
+    back reads for itself, and those that stand at the same place share one query.
+    """
 
     def __init__(self, pool: asyncpg.Pool, page_rows: int, cache_rows: int, poll_seconds: float) -> None:
         self._pool, self._page_rows, self._cache_rows = pool, page_rows, cache_rows
@@ -75,28 +81,47 @@ class FeedPages:
         self._cached = 0
         self._loading: dict[int, asyncio.Task[FeedPage | None]] = {}
         self._grown = asyncio.Event()
+        self._arrived = asyncio.Event()
         self.rows = FeedRows()
-        self.newest = 0
+        self.newest = 0  # all rows up to here exist
 
     def wake(self) -> None:
         """The feed may have grown."""
         self._grown.set()
-        self._grown = asyncio.Event()
+
+    async def follow(self) -> None:
+        """Read what is new as it comes; returns only when cancelled."""
+        self.newest = await self._pool.fetchval("select feed from sequence_head")
+        self._announce()
+        while True:
+            self._grown.clear()
+            page = await self._load(self.newest, None)
+            if page is not None:
+                self.newest = page.last
+                self._announce()
+            if page is None or len(page.rows) < self._page_rows:
+                await wait_for(self._grown, self._poll_seconds)
 
     async def after(self, seq: int) -> FeedPage:
         while True:
             page = self._cached_after(seq)
             if page is not None:
                 return page
-            grown = self._grown
+            if seq >= self.newest:
+                await self._arrived.wait()
+                continue
             task = self._loading.get(seq)
             if task is None:
-                task = self._loading[seq] = asyncio.create_task(self._load(seq))
+                task = self._loading[seq] = asyncio.create_task(self._load(seq, self.newest))
                 task.add_done_callback(lambda _done: self._loading.pop(seq, None))
             page = await asyncio.shield(task)
             if page is not None:
                 return page
-            await wait_for(grown, self._poll_seconds)
+            await asyncio.sleep(_RETRY_SECONDS)
+
+    def _announce(self) -> None:
+        arrived, self._arrived = self._arrived, asyncio.Event()
+        arrived.set()
 
     def _cached_after(self, seq: int) -> FeedPage | None:
         at = bisect_right(self._pages, seq, key=lambda page: page.last)
@@ -104,9 +129,10 @@ class FeedPages:
             return self._pages[at]
         return None
 
-    async def _load(self, seq: int) -> FeedPage | None:
+    async def _load(self, seq: int, last: int | None) -> FeedPage | None:
+        """The rows after `seq`, up to `last`; None if there are none, or the database is away."""
         try:
-            found = await self._pool.fetch(_PAGE, seq, self._page_rows)
+            found = await self._pool.fetch(_PAGE, seq, self._page_rows, last)
         except Exception as error:
             if not is_connection_loss(error):
                 raise
@@ -121,7 +147,6 @@ class FeedPages:
         return page
 
     def _keep(self, page: FeedPage) -> None:
-        self.newest = max(self.newest, page.last)
         at = bisect_right(self._pages, page.first, key=lambda other: other.first)
         before = self._pages[at - 1] if at else None
         behind = self._pages[at] if at < len(self._pages) else None

@@ -91,6 +91,7 @@ class Publisher:
         async with asyncio.TaskGroup() as self._group:
             standing = [
                 self._group.create_task(self.settler.run()),
+                self._group.create_task(self._follow_feed()),
                 self._group.create_task(listen(dsn, "liancheng_feed", self.pages.wake)),
             ]
             await self._look_after_leases(stop)
@@ -99,6 +100,16 @@ class Publisher:
                 task.cancel()
         await self._pool.close()
         log.info("publisher_stopped", publisher=self.name)
+
+    async def _follow_feed(self) -> None:
+        while True:
+            try:
+                await self.pages.follow()
+            except Exception as error:
+                if not is_connection_loss(error):
+                    raise
+                log.warning("feed_unreachable", error=type(error).__name__)
+                await asyncio.sleep(self.settings.claim_seconds)
 
     # Leases ---------------------------------------------------------------------------------------------
 

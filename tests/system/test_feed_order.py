@@ -73,6 +73,7 @@ async def play(dsn: str, writers: list[Writer], steps: list[tuple[int, str]]) ->
         pages = FeedPages(pool, page_rows=2, cache_rows=100, poll_seconds=0.005)
         seen: list[tuple[int, bytes]] = []
         reader = asyncio.create_task(follow(pages, seen))
+        following = asyncio.create_task(pages.follow())
         connections = [await pool.acquire() for _ in writers]
         running = [
             asyncio.create_task(writer.run(connection, b"w%d" % number))
@@ -92,6 +93,7 @@ async def play(dsn: str, writers: list[Writer], steps: list[tuple[int, str]]) ->
                 pages.wake()
                 await asyncio.sleep(0.001)
         reader.cancel()
+        following.cancel()
         assert [seq for seq, _ in seen] == list(range(1, expected + 1))
         stored = await pool.fetch("select seq, body from feed order by seq")
         assert seen == [tuple(row) for row in stored]
