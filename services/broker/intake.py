@@ -75,18 +75,10 @@ class Intake:
             for task in (reader, checker, registrar):
                 task.cancel()
             ended = await asyncio.gather(reader, checker, registrar, return_exceptions=True)
-            await self._leave()
+            await self._source.stop()
         for error in ended:
             if isinstance(error, Exception):
                 raise error
-
-    async def _leave(self) -> None:
-        """A Kafka that is down cannot be told that we go: it will notice by our silence."""
-        try:
-            async with asyncio.timeout(self._settings.drain_seconds):
-                await self._source.stop()
-        except TimeoutError:
-            log.warning("group_not_left")
 
     async def _drain(self) -> None:
         """Finish what was read, within `drain_seconds`; what is left over is void, and read by whoever is

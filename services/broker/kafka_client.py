@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Any
 
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.errors import KafkaError
 from aiokafka.helpers import create_ssl_context
 from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_delay, wait_random_exponential
@@ -49,6 +51,23 @@ def client_options(settings: KafkaSettings, client_id: str) -> dict[str, Any]:
             else None,
         }
     return options
+
+
+async def stop_client(client: AIOKafkaConsumer | AIOKafkaProducer, seconds: float) -> None:
+    """Stop a consumer or producer whatever state it is in.
+
+    While Kafka is down, aiokafka's own `stop` may wait for a minute, fail, or pass on the cancellation of
+    one of its inner tasks as if it were ours; its connections then stay open, and are closed here.
+    """
+    stopping = asyncio.create_task(client.stop())
+    done, _ = await asyncio.wait({stopping}, timeout=seconds)
+    if done and not stopping.cancelled() and stopping.exception() is None:
+        return
+    log.warning("kafka_client_not_stopped_cleanly", client=type(client).__name__)
+    stopping.cancel()
+    await asyncio.gather(stopping, return_exceptions=True)
+    inner = client._client if isinstance(client, AIOKafkaConsumer) else client.client  # noqa: SLF001
+    await inner.close()
 
 
 async def when_kafka_answers(first: Callable[[], Awaitable[None]], patience_seconds: float) -> None:

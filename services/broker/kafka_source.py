@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.errors import IllegalStateError, KafkaError, NoOffsetForPartitionError, OffsetOutOfRangeError
 
-from services.broker.kafka_client import client_options
+from services.broker.kafka_client import client_options, stop_client
 from services.broker.source import LogBounds, OffsetsLostError, SourceError
 from services.broker.topics import TopicDirectory
 from services.runtime.logs import logger
@@ -57,7 +57,7 @@ class KafkaSource(ConsumerRebalanceListener):  # type: ignore[misc]
         try:
             await consumer.start()
         except BaseException:
-            await consumer.stop()
+            await stop_client(consumer, self._settings.drain_seconds)
             raise
         self._consumer = consumer
         consumer.subscribe([self.topic], listener=self)
@@ -136,7 +136,7 @@ class KafkaSource(ConsumerRebalanceListener):  # type: ignore[misc]
     async def stop(self) -> None:
         if self._consumer is not None:
             consumer, self._consumer = self._consumer, None
-            await consumer.stop()
+            await stop_client(consumer, self._settings.drain_seconds)
         await self._directory.close()
 
     @property

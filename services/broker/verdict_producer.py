@@ -14,7 +14,7 @@ from aiokafka import AIOKafkaProducer
 
 from schemas.cloudevent import write_stored
 from schemas.events import VerdictData
-from services.broker.kafka_client import client_options
+from services.broker.kafka_client import client_options, stop_client
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -53,7 +53,7 @@ class VerdictProducer:
     async def close(self) -> None:
         producer, self._producer = self._producer, None
         if producer is not None:
-            await producer.stop()
+            await stop_client(producer, self._settings.relay_lease_seconds)
 
     async def _ready(self) -> AIOKafkaProducer:
         if self._producer is None:
@@ -66,7 +66,7 @@ class VerdictProducer:
             try:
                 await producer.start()
             except BaseException:
-                await producer.stop()
+                await stop_client(producer, self._settings.relay_lease_seconds)
                 raise
             self._producer = producer
         return self._producer

@@ -78,7 +78,7 @@ class VerdictRelay:
         except (KafkaError, OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
             self._status.relay_error = type(error).__name__
             log.warning("relay_waits", error=type(error).__name__)
-            await self._start_afresh()
+            await self._producer.close()  # it may hold half a page: the next one starts from the cursor
             await wait_for(stop, self._settings.relay_poll_seconds)
             return
         if not sent:
@@ -111,13 +111,6 @@ class VerdictRelay:
         if standing is not None:
             self._status.relay_position, self._status.relay_lag = standing
             metrics.RELAY_LAG.set(standing[1])
-
-    async def _start_afresh(self) -> None:
-        """A producer that failed may hold half a page: the next one starts from the cursor."""
-        try:
-            await self._producer.close()
-        except (KafkaError, OSError) as error:
-            log.debug("producer_not_closed", error=type(error).__name__)
 
     async def _release(self) -> None:
         """So that the next broker need not wait for the lease to end."""

@@ -152,3 +152,18 @@ async def test_postgres_and_kafka_stop_for_a_while_and_all_work_resumes_by_itsel
     assert await verdict_counts(pool) == {"ACCEPTED": 300}
     await assert_sound(pool)
     await pool.close()
+
+
+async def test_a_broker_stops_cleanly_while_kafka_and_postgres_are_down(
+    private_postgres: PrivatePostgres, private_kafka: PrivateKafka
+) -> None:
+    postgres, kafka = private_postgres(), private_kafka()
+    await asyncio.gather(asyncio.to_thread(postgres.start), asyncio.to_thread(kafka.start))
+    database = await stack.create_database(stack.PostgresServer(postgres.superuser_dsn()))
+    for topic in ("events", "verdicts"):
+        await stack.create_topic(kafka.bootstrap, topic, 1)
+    settings = settings_for(database, kafka.bootstrap, "events", "verdicts", drain_seconds=2)
+    async with asyncio.timeout(60), broker(settings) as one:
+        await asyncio.to_thread(kafka.kill)
+        await asyncio.to_thread(postgres.stop, "immediate")
+        await until(lambda: one.status.relay_error is not None)
