@@ -116,8 +116,6 @@ class AnswerReader:
 
     def end(self, *, orderly: bool) -> None:
         """Nothing more will come. An answer without length is whole only at an `orderly` end."""
-        if self.whole or self.fault is not None:
-            return
         if self._head_done and not self._framed and orderly:
             self.whole = True
         else:

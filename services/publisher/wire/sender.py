@@ -128,7 +128,6 @@ class HttpSender:
             task.cancel()
         if self._dials:
             await asyncio.wait(self._dials)
-        self._dials.clear()  # one cancelled before its first step has not removed itself
         while self._waiting:
             waiting = self._waiting.popleft()
             self._end_unwritten(waiting.token, Fault.SENDER_CLOSED, waiting.since)
@@ -201,7 +200,7 @@ class HttpSender:
             fault = Fault.SENDER_CLOSED
             raise
         else:
-            if connection.free:  # not already hung up on
+            if connection.alive():  # not already hung up on
                 self._connections.add(connection)
                 self._keep_sweeping()
                 self._put_to_use(connection)

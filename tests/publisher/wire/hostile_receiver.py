@@ -77,17 +77,23 @@ class Peer:
         """Whether the client end has hung up."""
         return self._reader.at_eof() or self._writer.is_closing()
 
+    def _still_there(self) -> None:
+        if self._writer.is_closing():  # what uvloop answers with all kinds of exceptions
+            raise HungUp
+
     def send(self, data: bytes) -> None:
+        self._still_there()
         self._writer.write(data)
 
     async def drip(self, data: bytes, size: int = 1) -> None:
         """Send in segments of `size` bytes, with a turn of the loop after each so that they arrive apart."""
         for start in range(0, len(data), size):
-            self._writer.write(data[start : start + size])
+            self.send(data[start : start + size])
             await asyncio.sleep(0)
             await asyncio.sleep(0)
 
     def half_close(self) -> None:
+        self._still_there()
         try:
             self._writer.write_eof()
         except OSError:
@@ -103,10 +109,17 @@ class Peer:
 
     def reset(self) -> None:
         """End with RST instead of FIN."""
+        self._still_there()
         sock = self._writer.get_extra_info("socket")
-        if sock is not None:  # the client may have hung up first
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self._writer.transport.abort()
+
+
+async def answers_all(peer: Peer) -> None:
+    """The script of a receiver as it should be."""
+    while True:
+        await peer.request()
+        peer.send(OK)
 
 
 class Receiver:
@@ -147,11 +160,31 @@ async def receiving(
         yield receiver
     finally:
         server.close()
+        for _ in range(3):  # a connection that is accepted already becomes a task in the next turns
+            await asyncio.sleep(0)
         for task in tasks:
             task.cancel()
         for result in await asyncio.gather(*tasks, return_exceptions=True):
             if isinstance(result, Exception):
                 raise result
+
+
+@contextmanager
+def black_hole(host: str, port: int) -> Iterator[int]:
+    """A listener whose queue is full drops further SYNs, as a firewall does."""
+    with socket.socket() as listener:
+        listener.bind((host, port))
+        listener.listen(0)
+        address = listener.getsockname()
+        fillers = [socket.socket() for _ in range(8)]
+        for filler in fillers:
+            filler.setblocking(False)
+            filler.connect_ex(address)
+        try:
+            yield address[1]
+        finally:
+            for filler in fillers:
+                filler.close()
 
 
 @contextmanager

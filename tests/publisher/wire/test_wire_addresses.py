@@ -5,20 +5,33 @@ from __future__ import annotations
 import asyncio
 import socket
 import threading
+import time
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from services.publisher.wire.addresses import Address, DialError, Resolver, lookup, permitted
 from services.publisher.wire.answer import Answer, Fault
 from services.publisher.wire.classify import Outcome, classify
-from tests.publisher.wire.hostile_receiver import OK, Peer, receiving, sending, until, wire_limits
+from tests.publisher.wire.hostile_receiver import (
+    OK,
+    Peer,
+    answers_all,
+    black_hole,
+    receiving,
+    sending,
+    until,
+    wire_limits,
+)
 
 if TYPE_CHECKING:
     from tests.publisher.wire.conftest import Run
+
+unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
 
 FORBIDDEN = [
     str(IPv4Address(0)),
@@ -59,12 +72,14 @@ def test_what_is_no_address_is_forbidden(address: str) -> None:
     assert not permitted(address)
 
 
+@unhurried
 @given(st.integers(0, 2**32 - 1).map(IPv4Address))
 def test_no_ipv4_address_that_python_calls_special_is_permitted(address: IPv4Address) -> None:
     special = address.is_private or address.is_loopback or address.is_link_local or address.is_multicast
     assert not (permitted(str(address)) and (special or address.is_reserved or address.is_unspecified))
 
 
+@unhurried
 @given(st.integers(0, 2**32 - 1))
 def test_no_ipv4_address_passes_in_ipv6_clothes(number: int) -> None:
     for clothed in (
@@ -162,15 +177,50 @@ def test_forbidden_addresses_of_a_name_are_left_out(run: Run) -> None:
 
 def test_a_dead_address_does_not_hide_a_live_one(run: Run) -> None:
     async def scenario() -> None:
-        async def answers(peer: Peer) -> None:
-            await peer.request()
-            peer.send(OK)
-
-        async with receiving(answers) as receiver:
+        async with receiving(answers_all) as receiver:
             resolver = Resolver(wire_limits(), Names(["127.0.0.9", "127.0.0.1"]))
             url = f"http://two.example:{receiver.port}/"
             async with sending(0, url=url, options={"resolver": resolver}) as client:
                 assert (await client.post()).status == 200
+
+    run(scenario())
+
+
+def test_a_black_hole_leaves_time_for_the_next_address(run: Run) -> None:
+    async def scenario() -> None:
+        async with receiving(answers_all) as receiver:
+            with black_hole("127.0.0.2", receiver.port):
+                resolver = Resolver(wire_limits(), Names(["127.0.0.2", "127.0.0.1"]))
+                url = f"http://two.example:{receiver.port}/"
+                options = {"resolver": resolver}
+                async with sending(0, url=url, options=options, connect_seconds=1) as client:
+                    assert (await client.post()).status == 200
+
+    run(scenario())
+
+
+def test_all_addresses_together_have_the_connect_time(run: Run) -> None:
+    async def scenario() -> float:
+        hosts = ["127.0.0.2", "127.0.0.3", "127.0.0.4"]
+        with black_hole(hosts[0], 0) as port, black_hole(hosts[1], port), black_hole(hosts[2], port):
+            options = {"resolver": Resolver(wire_limits(), Names(hosts))}
+            url = f"http://dark.example:{port}/"
+            async with sending(0, url=url, options=options, connect_seconds=0.9) as client:
+                started = time.monotonic()
+                assert (await client.post()).error == Fault.CONNECT_TIMEOUT
+                return time.monotonic() - started
+
+    assert 0.8 < run(scenario()) < 2.5
+
+
+def test_an_address_that_failed_is_looked_up_again(run: Run) -> None:
+    async def scenario() -> None:
+        async with receiving(answers_all) as receiver:
+            resolver = Resolver(wire_limits(resolve_cache_seconds=60), Names(["127.0.0.9"], ["127.0.0.1"]))
+            url = f"http://moved.example:{receiver.port}/"
+            async with sending(0, url=url, options={"resolver": resolver}) as client:
+                assert (await client.post("first")).error == Fault.CONNECT_REFUSED
+                assert (await client.post("second")).status == 200
 
     run(scenario())
 

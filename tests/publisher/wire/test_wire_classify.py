@@ -6,11 +6,14 @@ import datetime as dt
 from email.utils import format_datetime
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from services.publisher.wire.answer import Answer, Fault, retry_after_seconds
 from services.publisher.wire.classify import GONE, Outcome, Verdict, classify
+
+unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
 
 UNWRITTEN = {
     Fault.FENCED,
@@ -56,6 +59,7 @@ def test_a_fault_is_unknown_as_soon_as_a_byte_was_written(fault: Fault) -> None:
             assert classify(answer(status, fault)) == Verdict(Outcome.UNKNOWN, fault.value)
 
 
+@unhurried
 @given(st.integers(200, 999))
 def test_nothing_but_a_whole_2xx_is_accepted_and_a_status_rejects_nothing(status: int) -> None:
     outcome = classify(answer(status)).outcome
@@ -96,12 +100,14 @@ def test_retry_after(value: bytes, seconds: float | None) -> None:
     assert retry_after_seconds(value, NOW.timestamp()) == seconds
 
 
+@unhurried
 @given(st.datetimes(NOW.replace(tzinfo=None), timezones=st.just(dt.UTC)))
 def test_a_date_is_honoured_in_full(date: dt.datetime) -> None:
     value = format_datetime(date, usegmt=True).encode()
     assert retry_after_seconds(value, NOW.timestamp()) == (date.replace(microsecond=0) - NOW).total_seconds()
 
 
+@unhurried
 @given(st.binary(max_size=60))
 def test_no_value_is_an_exception(value: bytes) -> None:
     seconds = retry_after_seconds(value, NOW.timestamp())

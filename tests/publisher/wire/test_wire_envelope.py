@@ -9,13 +9,16 @@ import hmac
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from standardwebhooks import Webhook, WebhookVerificationError
 
 from services.publisher.wire.envelope import RequestTemplate, VersionBody, version_body
 from services.publisher.wire.signing import SigningKey
 from services.publisher.wire.target import Target
+
+unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
 
 TARGET = Target.parse("https://credit.example/hook?from=liancheng")
 OLD = "whsec_" + base64.b64encode(b"o" * 24).decode()
@@ -83,6 +86,7 @@ def test_no_cause_is_null() -> None:
     assert json.loads(parts(rendered.request)[2])["cause"] is None
 
 
+@unhurried
 @given(
     version=st.integers(1, 10**9),
     sequence=st.integers(1, 2**63 - 1),
@@ -181,6 +185,7 @@ def test_nothing_leaves_unsigned() -> None:
         RequestTemplate(TARGET, "BANK", [])
 
 
+@unhurried
 @given(st.binary(min_size=24, max_size=64), st.binary(max_size=200), st.binary(max_size=200))
 def test_the_signature_is_hmac_sha256(key: bytes, head: bytes, body: bytes) -> None:
     expected = base64.b64encode(hmac.digest(key, head + body, "sha256"))

@@ -9,12 +9,15 @@ from itertools import pairwise
 
 import h11
 import pytest
-from hypothesis import example, given
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from services.publisher.wire.answer import Fault
 from services.publisher.wire.answer_reader import AnswerReader
 from services.publisher.wire.limits import WireLimits
+
+unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
 
 LIMITS = WireLimits()
 
@@ -93,6 +96,7 @@ def answers(draw: st.DrawFn) -> WellFormed:
 CUTS = st.lists(st.integers(0, 10_000), max_size=8)
 
 
+@unhurried
 @given(answers(), CUTS)
 def test_a_well_formed_answer_reads_the_same_at_every_split(answer: WellFormed, cuts: list[int]) -> None:
     expected = Reading(True, None, answer.status, answer.body, answer.sized)
@@ -101,6 +105,7 @@ def test_a_well_formed_answer_reads_the_same_at_every_split(answer: WellFormed, 
     assert read([bytes([byte]) for byte in answer.data], ended=not answer.sized) == expected
 
 
+@unhurried
 @given(answers(), st.integers(0, 10_000), CUTS)
 def test_an_answer_cut_off_is_never_whole(answer: WellFormed, cut: int, cuts: list[int]) -> None:
     """Save one that says no length: its cut can't be seen, which is why only an orderly end counts for it."""
@@ -114,6 +119,7 @@ def test_an_answer_cut_off_is_never_whole(answer: WellFormed, cut: int, cuts: li
     assert not reading.reusable
 
 
+@unhurried
 @given(answers(), answers(), st.binary(min_size=1, max_size=30), CUTS)
 def test_what_follows_an_answer_never_changes_it(
     answer: WellFormed, second: WellFormed, garbage: bytes, cuts: list[int]
@@ -128,6 +134,7 @@ def test_what_follows_an_answer_never_changes_it(
         assert (reading.fault, reading.status, reading.body) == (None, answer.status, answer.body)
 
 
+@unhurried
 @given(st.lists(answers(), min_size=1, max_size=5), CUTS)
 def test_one_answer_after_the_other_on_one_reader(many: list[WellFormed], cuts: list[int]) -> None:
     reader = AnswerReader(LIMITS)
@@ -194,6 +201,7 @@ def damaged(data: bytes, damage: list[tuple[str, int, bytes]]) -> bytes:
     return data
 
 
+@unhurried
 @given(answers(), DAMAGE, CUTS)
 def test_a_damaged_answer_is_never_taken_for_another(
     answer: WellFormed, damage: list[tuple[str, int, bytes]], cuts: list[int]
@@ -208,6 +216,7 @@ def test_a_damaged_answer_is_never_taken_for_another(
         assert (reading.status, blank(reading.body)) == h11_reads(blank(data))
 
 
+@unhurried
 @given(st.binary(max_size=200), CUTS)
 @example(b"HTTP/1.1 200 OK", [])
 @example(b"\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", [])
@@ -227,7 +236,7 @@ REFUSED = [
     b"HTTP/1.1 20 OK\r\nContent-Length: 0\r\n\r\n",
     b"HTTP/1.1 2000 OK\r\nContent-Length: 0\r\n\r\n",
     b"HTTP/1.1 042 OK\r\nContent-Length: 0\r\n\r\n",
-    b"HTTP/1.1 099 No interim answer\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n",
+    b"HTTP/1.1 099 No\r\nContent-Length: 0\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n",
     b"HTTP/1.1 OK\r\nContent-Length: 0\r\n\r\n",
     b"HTTP/1.1 200 OK\nContent-Length: 0\n\n",
     b"HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n",

@@ -4,28 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from services.publisher.wire.addresses import Address, Resolver
 from services.publisher.wire.answer import Answer, Fault
 from services.publisher.wire.classify import Outcome, Verdict, classify
-from tests.publisher.wire.hostile_receiver import OK, Peer, listening, receiving, sending, until
+from tests.publisher.wire.hostile_receiver import (
+    OK,
+    Peer,
+    answers_all,
+    receiving,
+    sending,
+    until,
+    wire_limits,
+)
 
 if TYPE_CHECKING:
     from tests.publisher.wire.conftest import Run
-
-
-async def answers_all(peer: Peer) -> None:
-    while True:
-        await peer.request()
-        peer.send(OK)
-
-
-async def echoes(peer: Peer) -> None:
-    while True:
-        body = await peer.request()
-        peer.send(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
 
 
 async def silent(peer: Peer) -> None:
@@ -86,6 +84,46 @@ def test_every_request_gets_its_own_answer(run: Run) -> None:
             assert len(receiver.peers) == 8
         for token, answer in client.answers.items():
             assert (answer.status, answer.body) == (200, f"body of {token}".encode())
+
+    run(scenario())
+
+
+def test_no_more_connections_than_allowed_even_when_a_dial_is_left_over(run: Run) -> None:
+    """A request waits for a dial, gets a freed connection instead, and another request comes meanwhile."""
+
+    async def scenario() -> None:
+        found, slow = threading.Event(), threading.Event()
+
+        def slowly(_: str, port: int) -> list[Address]:
+            if slow.is_set():
+                found.wait(5)
+            return [Address(socket.AF_INET, ("127.0.0.1", port))]
+
+        async def script(peer: Peer) -> None:
+            while True:
+                body = await peer.request()
+                if body == b"hold":
+                    await may_answer.wait()
+                peer.send(OK)
+
+        may_answer = asyncio.Event()
+        limits: dict[str, Any] = {"connections": 2, "resolve_cache_seconds": 0}
+        options = {"resolver": Resolver(wire_limits(**limits), slowly)}
+        async with receiving(script) as receiver:
+            url = f"http://slow.example:{receiver.port}/"
+            async with sending(0, url=url, options=options, **limits) as client:
+                await client.post("opens the first")
+                slow.set()
+                client.hand_in("held", b"hold")
+                client.hand_in("waits for the second")
+                may_answer.set()
+                await client.answer("waits for the second")  # over the first: the second is still dialled
+                client.hand_in("on the first")
+                client.hand_in("waits")
+                assert len(client.sender._dials) == 1
+                found.set()
+                await client.answer("waits")
+            assert len(receiver.peers) <= 2
 
     run(scenario())
 
@@ -159,141 +197,6 @@ def test_a_freed_connection_serves_what_waits_for_a_new_one(run: Run) -> None:
             await until(lambda: {"a", "b"} <= client.answers.keys())
             assert client.answers["a"].status == client.answers["b"].status == 200
             assert len(receiver.peers) <= 2
-
-    run(scenario())
-
-
-def test_a_connection_that_the_receiver_closed_while_idle_is_not_used(run: Run) -> None:
-    async def scenario() -> None:
-        async def closes(peer: Peer) -> None:
-            await peer.request()
-            peer.send(OK)
-
-        async with receiving(closes) as receiver, sending(receiver.port) as client:
-            for number in range(5):
-                assert (await client.post(number)).status == 200
-                await until(lambda: not client.sender._connections)
-            assert len(receiver.peers) == 5
-
-    run(scenario())
-
-
-def test_a_hang_up_that_the_loop_has_not_read_is_found_by_the_probe(run: Run) -> None:
-    """The receiver's FIN is in the socket, the loop had no turn to see it, and the next request is due."""
-
-    async def scenario() -> None:
-        loop = asyncio.get_running_loop()
-
-        def serve() -> socket.socket:
-            accepted, _ = listener.accept()
-            accepted.recv(65536)
-            accepted.sendall(OK)
-            return accepted
-
-        with listening() as listener:
-            async with sending(listener.getsockname()[1], idle_probe_seconds=0) as client:
-                client.hand_in("first")
-                first = await loop.run_in_executor(None, serve)
-                await client.answer("first")
-                first.close()  # on loopback the FIN has arrived when this returns
-                client.hand_in("second")
-                second = await loop.run_in_executor(None, serve)
-                assert (await client.answer("second")).status == 200
-                second.close()
-
-    run(scenario())
-
-
-def test_the_race_with_a_closing_receiver_is_unknown_and_costs_no_second_request(run: Run) -> None:
-    """The receiver closes after every answer and does not say so. Once it cost a request its certainty; after
-    that every request gets a connection of its own."""
-
-    async def scenario() -> None:
-        async def closes_on_the_second(peer: Peer) -> None:
-            await peer.request()
-            peer.send(OK)
-            await peer.read()
-
-        async with receiving(closes_on_the_second) as receiver, sending(receiver.port) as client:
-            assert (await client.post("first")).status == 200
-            raced = await client.post("raced")
-            assert (raced.status, raced.written) == (None, True)
-            assert raced.error in {Fault.CLOSED_BEFORE_ANSWER, Fault.CONNECTION_RESET}
-            assert classify(raced).outcome is Outcome.UNKNOWN
-            for number in range(10):
-                assert (await client.post(number)).status == 200
-            assert len(receiver.peers) == 11
-
-    run(scenario())
-
-
-def test_unasked_bytes_end_the_connection_and_the_trust(run: Run) -> None:
-    async def scenario() -> None:
-        late = b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nlate"
-
-        async def sends_twice(peer: Peer) -> None:
-            await peer.request()
-            peer.send(OK)
-            if peer.number == 0:
-                await told.wait()
-                peer.send(late)
-            await peer.gone()
-
-        told = asyncio.Event()
-        async with receiving(sends_twice) as receiver, sending(receiver.port) as client:
-            await client.post("first")
-            told.set()
-            await until(lambda: not client.sender._connections)
-            for number in range(5):
-                assert (await client.post(number)).body == b"ok"
-            assert len(receiver.peers) == 6
-
-    run(scenario())
-
-
-def test_a_receiver_that_says_more_than_asked_gets_one_request_a_connection(run: Run) -> None:
-    async def scenario() -> None:
-        async def says_more_once(peer: Peer) -> None:
-            await peer.request()
-            peer.send(OK + b"more" if peer.number == 0 else OK)
-            await peer.gone()
-
-        async with receiving(says_more_once) as receiver, sending(receiver.port) as client:
-            for number in range(5):
-                assert (await client.post(number)).body == b"ok"
-            assert len(receiver.peers) == 5
-
-    run(scenario())
-
-
-def test_the_suspicion_ends(run: Run) -> None:
-    async def scenario() -> None:
-        async def says_more_once(peer: Peer) -> None:
-            while True:
-                await peer.request()
-                peer.send(OK + b"more" if peer.number == 0 else OK)
-
-        limits: dict[str, Any] = {"distrust_seconds": 0.0}
-        async with receiving(says_more_once) as receiver, sending(receiver.port, **limits) as client:
-            for number in range(5):
-                assert (await client.post(number)).body == b"ok"
-            assert len(receiver.peers) == 2
-
-    run(scenario())
-
-
-def test_a_banner_before_the_request_is_not_an_answer(run: Run) -> None:
-    async def scenario() -> None:
-        async def speaks_first(peer: Peer) -> None:
-            peer.send(OK)
-            await peer.request()
-            peer.send(b"HTTP/1.1 500 No\r\nContent-Length: 0\r\n\r\n")
-            await peer.gone()
-
-        async with receiving(speaks_first) as receiver, sending(receiver.port, connections=2) as client:
-            client.hand_in("opens", may_write=lambda: False)
-            await client.answer("opens")
-            await until(lambda: len(receiver.peers) == 1 and not client.sender._connections)
 
     run(scenario())
 

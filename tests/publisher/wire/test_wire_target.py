@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from services.publisher.wire.limits import WireLimits
 from services.publisher.wire.target import Target
+
+unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 @pytest.mark.parametrize(
@@ -71,6 +73,7 @@ def test_what_is_ambiguous_or_unsafe_is_refused(url: str) -> None:
         Target.parse(url)
 
 
+@unhurried
 @given(st.text(max_size=40))
 def test_no_url_smuggles_a_line_into_the_request(rest: str) -> None:
     try:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from services.publisher.wire.answer import Answer, Fault
-from tests.publisher.wire.hostile_receiver import OK, Peer, listening, receiving, sending
+from tests.publisher.wire.hostile_receiver import OK, Peer, black_hole, listening, receiving, sending
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -215,25 +215,12 @@ def test_a_connection_does_not_grow_old(run: Run) -> None:
 
 
 def test_a_connect_into_the_void_times_out(run: Run) -> None:
-    """A listener whose queue is full drops further SYNs, as a firewall does."""
-
     async def scenario() -> tuple[Answer, float]:
-        with socket.socket() as listener:
-            listener.bind(("127.0.0.1", 0))
-            listener.listen(0)
-            port = listener.getsockname()[1]
-            fillers = [socket.socket() for _ in range(8)]
-            for filler in fillers:
-                filler.setblocking(False)
-                filler.connect_ex(("127.0.0.1", port))
-            try:
-                async with sending(port, connect_seconds=0.3) as client:
-                    started = time.monotonic()
-                    answer = await client.post()
-                    return answer, time.monotonic() - started
-            finally:
-                for filler in fillers:
-                    filler.close()
+        with black_hole("127.0.0.1", 0) as port:
+            async with sending(port, connect_seconds=0.3) as client:
+                started = time.monotonic()
+                answer = await client.post()
+                return answer, time.monotonic() - started
 
     answer, took = run(scenario())
     assert (answer.error, answer.written) == (Fault.CONNECT_TIMEOUT, False)
